@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// Character devices on the host's side: where a serial port's or a monitor's bytes go. A front end
+// (serial port, monitor) attaches; input is offered only when it says that it can take some. All calls on the machine
+// thread. Output never blocks the guest for ever: what the host does not take now is queued (bounded; see drop rule in
+// chardev.c).
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+struct loop;
+struct chardev;
+enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK, CHARDEV_RESIZED };
+struct chardev_front {
+    size_t (*can_receive)(void *opaque);                       // bytes that receive will take now
+    void (*receive)(void *opaque, const uint8_t *data, size_t len);
+    void (*event)(void *opaque, enum chardev_event event);     // may be NULL
+};
+struct chardev_list; // all of a machine, by id
+
+// Attach a front end (NULL detaches). One front a device, except the multiplexer (mux=on, mon:).
+bool chardev_attach(struct chardev *chardev, const struct chardev_front *front, void *opaque, struct error **errp);
+void chardev_write(struct chardev *chardev, const void *data, size_t len);
+// The front end can take more input now.
+void chardev_accept_input(struct chardev *chardev);
+const char *chardev_id(const struct chardev *chardev);
+bool chardev_is_terminal(const struct chardev *chardev);      // line editing makes sense
+bool chardev_connected(const struct chardev *chardev);
+
+struct chardev_list *chardev_list_new(struct loop *loop);
+void chardev_list_free(struct chardev_list *list);             // flushes output, restores the terminal, unlinks sockets
+// "-chardev" syntax: stdio,id=x | file,id=,path= | socket,id=,path=,server=on,wait=off | null,id= | pty,id= | pipe ...,mux=on
+struct chardev *chardev_new(struct chardev_list *list, const char *options, struct error **errp);
+// Legacy spelling of -serial/-monitor/-qmp: stdio, mon:stdio, file:PATH, unix:PATH[,server][,nowait], null, none, pty, chardev:ID, vc.
+// Returns NULL without error for "none".
+struct chardev *chardev_from_legacy(struct chardev_list *list, const char *label, const char *text, struct error **errp);
+struct chardev *chardev_find(struct chardev_list *list, const char *id);
+void chardev_print_help(void (*print)(void *, const char *), void *opaque);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// What the kinds of character devices share: the queue of output, the watch on input.
+#pragma once
+#include "chardev/chardev.h"
+
+struct chardev_driver {
+    const char *name, *help;
+    // options: "path=..,server=on": values through chardev_option. Sets fds or starts listening.
+    bool (*open)(struct chardev *c, struct error **errp);
+    void (*close)(struct chardev *c);
+    void (*write)(struct chardev *c, const uint8_t *data, size_t len); // NULL: to fd_out
+};
+extern const struct chardev_driver chardev_stdio, chardev_file, chardev_pty, chardev_null, chardev_socket;
+
+#define CHARDEV_OPTIONS 16
+struct chardev {
+    char *id;
+    const struct chardev_driver *driver;
+    struct chardev_list *list;
+    struct chardev *next;
+    const struct chardev_front *front;
+    void *opaque;
+    struct chardev_mux *mux;   // several fronts share it
+    int fd_in, fd_out, fd_listen; // -1: none
+    bool connected, terminal, watching, at_end, telnet;
+    uint8_t *queue;            // output that the host has not taken yet
+    size_t queued, queue_capacity;
+    char *keys[CHARDEV_OPTIONS], *values[CHARDEV_OPTIONS];
+    unsigned option_count;
+    void *data;                // driver's own
+};
+struct chardev_list { struct loop *loop; struct chardev *first; };
+
+const char *chardev_option(const struct chardev *c, const char *key); // NULL: not given
+bool chardev_option_bool(const struct chardev *c, const char *key, bool absent);
+// Input can or cannot be watched now; called when anything about it changed.
+void chardev_update(struct chardev *c);
+void chardev_set_fds(struct chardev *c, int in, int out);
+void chardev_send_event(struct chardev *c, enum chardev_event event);
+// mux.c: a chardev whose input goes to one of several fronts, switched by Ctrl-A c.
+struct chardev_mux *mux_new(struct chardev *c);
+void mux_free(struct chardev_mux *mux);
+bool mux_attach(struct chardev_mux *mux, const struct chardev_front *front, void *opaque, struct error **errp);
+extern const struct chardev_front mux_front;

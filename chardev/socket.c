@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// Unix and TCP sockets: a server takes one client at a time and waits for the next when it goes; a client connects once.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "chardev/internal.h"
+#include "util/error.h"
+#include "util/loop.h"
+
+static void take_client(struct chardev *c, int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    chardev_set_fds(c, fd, fd);
+    chardev_send_event(c, CHARDEV_OPENED);
+}
+
+static void incoming(void *opaque, int events)
+{
+    struct chardev *c = opaque;
+    int fd = accept4(c->fd_listen, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (c->connected) { // one at a time: the newcomer takes over only when the old one is gone
+        char byte;
+        ssize_t n = recv(c->fd_in, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
+            close(fd);
+            return;
+        }
+        int old = c->fd_in;
+        chardev_set_fds(c, -1, -1);
+        close(old);
+        chardev_send_event(c, CHARDEV_CLOSED);
+    }
+    take_client(c, fd);
+}
+
+static int unix_socket(const struct chardev *c, const char *path, bool server, struct error **errp)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof address.sun_path) {
+        error_set(errp, "chardev '%s': UNIX socket path '%s' is too long (at most %zu characters)", c->id, path, sizeof address.sun_path - 1);
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (server) {
+        int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); // a socket that somebody answers is not ours to take
+        bool busy = !connect(probe, (struct sockaddr *)&address, sizeof address);
+        close(probe);
+        if (busy) {
+            error_set(errp, "chardev '%s': Failed to bind socket to %s: Address already in use", c->id, path);
+            close(fd);
+            return -1;
+        }
+        unlink(path);
+    }
+    if (server ? bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 1) : connect(fd, (struct sockaddr *)&address, sizeof address)) {
+        error_set(errp, "chardev '%s': Failed to %s socket %s: %s", c->id, server ? "bind" : "connect to", path, strerror(errno));
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int tcp_socket(const struct chardev *c, bool server, struct error **errp)
+{
+    const char *host = chardev_option(c, "host"), *port = chardev_option(c, "port");
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = server ? AI_PASSIVE : 0 }, *list;
+    if (!port) {
+        error_set(errp, "chardev '%s': 'path' or 'port' is missing", c->id);
+        return -1;
+    }
+    int failed = getaddrinfo(host && *host ? host : "localhost", port, &hints, &list);
+    if (failed) {
+        error_set(errp, "chardev '%s': address %s:%s: %s", c->id, host ? host : "localhost", port, gai_strerror(failed));
+        return -1;
+    }
+    int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    bool bad = server ? bind(fd, list->ai_addr, list->ai_addrlen) || listen(fd, 1) : connect(fd, list->ai_addr, list->ai_addrlen);
+    freeaddrinfo(list);
+    if (!bad)
+        return fd;
+    error_set(errp, "chardev '%s': %s port %s: %s", c->id, server ? "cannot listen on" : "cannot connect to", port, strerror(errno));
+    close(fd);
+    return -1;
+}
+
+static bool socket_open(struct chardev *c, struct error **errp)
+{
+    const char *path = chardev_option(c, "path");
+    bool server = chardev_option_bool(c, "server", false);
+    int fd = path ? unix_socket(c, path, server, errp) : tcp_socket(c, server, errp);
+    if (fd < 0)
+        return false;
+    if (!server) {
+        take_client(c, fd);
+        return true;
+    }
+    c->fd_listen = fd;
+    if (chardev_option_bool(c, "wait", true)) {
+        fprintf(stderr, "ramjet: chardev '%s': waiting for connection on: %s\n", c->id, path ? path : chardev_option(c, "port"));
+        int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        if (client >= 0)
+            take_client(c, client);
+    }
+    loop_watch(c->list->loop, fd, LOOP_READ, incoming, c);
+    return true;
+}
+
+static void socket_close(struct chardev *c)
+{
+    int fd = c->fd_in;
+    chardev_set_fds(c, -1, -1);
+    if (fd >= 0)
+        close(fd);
+    if (c->fd_listen >= 0) {
+        loop_watch(c->list->loop, c->fd_listen, 0, NULL, NULL);
+        close(c->fd_listen);
+        if (chardev_option(c, "path"))
+            unlink(chardev_option(c, "path"));
+    }
+}
+const struct chardev_driver chardev_socket = { .name = "socket", .help = "path=FILE or host=,port= [,server=on[,wait=off]]", .open = socket_open, .close = socket_close };

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: MIT
+//
+// The vCPU loop: which block runs next, for how long, and what to do when generated code is left.
+//
+// One iteration of engine_run: fire timers, let the owner look at host events, give each vCPU a slice. A slice
+// ends at its budget (quantum or deadline), at HLT, or when a bit of head.pending cannot be served inside.
+#include "exec/engine.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "exec/internal.h"
+#include "util/error.h"
+#include "util/log.h"
+
+#define DEFAULT_CODE_SIZE ((size_t)256 << 20)
+#define DEFAULT_QUANTUM 32768
+#define DEFAULT_MAX_INSNS 48
+
+static int64_t host_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+// ---- time
+
+int64_t engine_time(void *opaque)
+{
+    struct engine *e = opaque;
+    if (e->options.icount_shift >= 0)
+        return e->time_base + (int64_t)(engine_instructions(e) << e->options.icount_shift);
+    return e->time_running ? e->time_base + host_ns() - e->host_base : e->time_base;
+}
+
+void engine_stop_time(struct engine *e)
+{
+    if (e->options.icount_shift < 0 && e->time_running) {
+        e->time_base += host_ns() - e->host_base;
+        e->time_running = false;
+    }
+}
+
+void engine_start_time(struct engine *e)
+{
+    if (e->options.icount_shift < 0 && !e->time_running) {
+        e->host_base = host_ns();
+        e->time_running = true;
+    }
+}
+
+// ---- flags keys
+
+uint32_t engine_intern_flags(struct engine *e, uint32_t flags)
+{
+    uint32_t slot = flags * 0x9e3779b1u >> 22;
+    for (;; slot = (slot + 1) & 1023) {
+        uint32_t id = e->flag_hash[slot];
+        if (!id)
+            break;
+        if (e->flag_keys[id] == flags)
+            return id;
+    }
+    if (e->flag_count >= 1000) { // a thousand modes at once: start over
+        memset(e->flag_hash, 0, sizeof e->flag_hash);
+        e->flag_count = 0;
+        tb_flush_all(e);
+        slot = flags * 0x9e3779b1u >> 22;
+    }
+    uint32_t id = ++e->flag_count;
+    e->flag_keys[id] = flags;
+    e->flag_hash[slot] = (uint16_t)id;
+    return id;
+}
+
+// ---- changes of the memory view
+
+static bool view_has_ram(const struct flat_view *view, const struct ram_block *ram)
+{
+    for (uint32_t i = 0; i < view->count; i++)
+        if (view->sections[i].ram == ram)
+            return true;
+    return false;
+}
+
+static void view_changed(void *opaque, const struct flat_view *old, const struct flat_view *now)
+{
+    struct engine *e = opaque;
+    tlb_reset_all(e->tlb);
+    for (uint32_t i = 0; old && i < old->count; i++) {
+        struct ram_block *ram = old->sections[i].ram;
+        if (ram && !view_has_ram(now, ram)) {
+            tlb_drop_ram(e->tlb, ram);
+            tb_drop_ram(e, ram);
+        }
+    }
+}
+
+// ---- life
+
+struct engine *engine_new(const struct engine_options *options, const struct engine_target *target, struct address_space *memory,
+                          struct tlb_machine *tlb, struct clock *clock, struct error **errp)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    e->options = *options;
+    if (!e->options.code_size)
+        e->options.code_size = DEFAULT_CODE_SIZE;
+    if (!e->options.quantum)
+        e->options.quantum = DEFAULT_QUANTUM;
+    if (!e->options.max_insns)
+        e->options.max_insns = DEFAULT_MAX_INSNS;
+    e->target = target;
+    e->memory = memory;
+    e->tlb = tlb;
+    e->clock = clock;
+    if (!code_buffer_init(&e->buffer, e->options.code_size, (enum code_buffer_mode)e->options.code_mode, errp)) {
+        free(e);
+        return NULL;
+    }
+    e->buffer.limit = e->buffer.size;
+    e->ir = ir_block_new(target->ir);
+    e->backend_state = options->backend->new(target->ir, &e->buffer, errp);
+    if (!e->backend_state || !tb_cache_init(e, errp)) {
+        code_buffer_release(&e->buffer);
+        free(e);
+        return NULL;
+    }
+    e->listener = (struct memory_listener){ .changed = view_changed, .opaque = e };
+    address_space_add_listener(memory, &e->listener);
+    e->hooks = (struct store_hooks){ .code_written = tb_code_written, .opaque = e, .tlb = tlb };
+    memory_set_store_hooks(memory, &e->hooks);
+    return e;
+}
+
+void engine_free(struct engine *e)
+{
+    tb_cache_release(e);
+    e->options.backend->free(e->backend_state);
+    ir_block_free(e->ir);
+    code_buffer_release(&e->buffer);
+    free(e);
+}
+
+void engine_add_cpu(struct engine *e, struct vcpu_head *cpu)
+{
+    cpu->index = e->cpu_count;
+    cpu->engine = e;
+    cpu->backend = e->options.backend;
+    cpu->backend_state = e->backend_state;
+    cpu->leave_exactly = engine_leave_exactly;
+    e->cpus[e->cpu_count++] = cpu;
+}
+
+struct vcpu_head *engine_current_cpu(struct engine *e)
+{
+    return e->cpus[e->current];
+}
+
+void engine_kick(struct engine *e)
+{
+    e->kicked = true;
+}
+
+void engine_flush(struct engine *e)
+{
+    tb_flush_all(e);
+}
+
+// ---- the loop
+
+static struct tb *block_for(struct engine *e, struct vcpu_head *cpu, uint32_t flags)
+{
+    uint32_t handle = code_page_current(e, cpu, cpu->rip + cpu->code_base);
+    e->stats.lookups++;
+    if (handle) {
+        struct tb *tb = tb_find(e, cpu, handle, cpu->rip, flags);
+        if (tb)
+            return tb;
+    }
+    return tb_translate(e, cpu, cpu->rip, flags);
+}
+
+// Finding a block may fault on the fetch; then the walk recorded it and control must come back here as if generated
+// code had left. The backend's enter/leave pair is the only way out, so the fetch is probed first.
+static bool fetch_faults(struct engine *e, struct vcpu_head *cpu)
+{
+    uint64_t pc = cpu->rip + cpu->code_base;
+    uint32_t handle = cpu->context->code[code_slot(pc)];
+    if (handle && e->pages[handle].va == (pc & ~PAGE_OFFSET_MASK))
+        return false;
+    struct translation t;
+    return !cpu->tlb_ops->walk(cpu, cpu->context->view, pc, ACCESS_FETCH, &t);
+}
+
+static void enter_jump_cache(struct vcpu_head *cpu, const struct tb *tb)
+{
+    if (cpu->context->code[code_slot(tb->code.rip)] != tb->handle[0]) // a flush came in between
+        tlb_enter_code(cpu->context, tb->code.rip, tb->handle[0]);
+    struct jump_entry *entry = &cpu->context->jump[jump_slot(tb->code.rip)];
+    entry->key = tb->code.rip ^ (uint64_t)tb->code.flags_id << 48;
+    entry->code = tb->code.entry_checked;
+}
+
+// Run from tb on with at most budget instructions; returns how many were completed.
+static int64_t run_block(struct engine *e, struct vcpu_head *cpu, const struct tb *tb, int32_t budget)
+{
+    cpu->budget = budget - tb->code.insn_count;
+    cpu->entry_budget = budget;
+    cpu->exit_edge = NULL;
+    cpu->exit_reason = EXIT_NONE;
+    cpu->site = 0;
+    if (log_on(LOG_EXEC))
+        log_printf(LOG_EXEC, "%u: %#llx flags %08x budget %d\n", cpu->index, (unsigned long long)cpu->rip, tb->flags, budget);
+    if (log_on(LOG_CPU) && e->target->dump)
+        e->target->dump(cpu, log_stream());
+    if (e->target->entering)
+        e->target->entering(cpu);
+    e->entries++;
+    e->options.backend->enter(e->backend_state, cpu, &tb->code);
+    int64_t done = budget - cpu->budget;
+    cpu->instructions += (uint64_t)done;
+    cpu->entry_budget = cpu->budget = 0;
+    e->stats.exits[cpu->exit_reason]++;
+    return done;
+}
+
+static void deliver(struct engine *e, struct vcpu_head *cpu, int64_t *budget)
+{
+    e->target->deliver(cpu);
+    cpu->instructions++;
+    --*budget;
+}
+
+// The instruction at rip as a block of its own that may reach devices.
+static void run_exactly(struct engine *e, struct vcpu_head *cpu, int64_t *budget)
+{
+    uint32_t flags = e->target->block_flags(cpu) | e->target->one_insn;
+    struct tb *tb = fetch_faults(e, cpu) ? NULL : block_for(e, cpu, flags);
+    if (!tb) {
+        cpu->tlb_ops->record_fetch_fault(cpu);
+        deliver(e, cpu, budget);
+        return;
+    }
+    cpu->io_allowed = 1;
+    *budget -= run_block(e, cpu, tb, 1);
+    cpu->io_allowed = 0;
+    if (cpu->exit_reason == EXIT_FAULT)
+        deliver(e, cpu, budget);
+}
+
+static void forced_flush(struct engine *e)
+{
+    if (e->options.flush_every && e->entries % e->options.flush_every == 0)
+        tlb_reset_all(e->tlb);
+}
+
+// Run one vCPU for up to `budget` instructions, until it halts or must be looked at.
+static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
+{
+    struct tcg_edge *edge = NULL;
+    while (budget > 0 && !e->kicked) {
+        unsigned counted = 0;
+        if (!e->target->service(cpu, &counted))
+            return;
+        if (counted) {
+            cpu->instructions += counted;
+            budget -= counted;
+            edge = NULL;
+        }
+        forced_flush(e);
+        if (e->graveyard) {
+            if (edge && ((struct tb *)edge->from)->dead)
+                edge = NULL;
+            tb_free_dead(e);
+        }
+        uint32_t flags = e->target->block_flags(cpu);
+        struct tb *tb = fetch_faults(e, cpu) ? NULL : block_for(e, cpu, flags);
+        if (!tb) {
+            cpu->tlb_ops->record_fetch_fault(cpu);
+            deliver(e, cpu, &budget);
+            edge = NULL;
+            continue;
+        }
+        if (edge && !((struct tb *)edge->from)->dead)
+            tb_link(e, edge, tb);
+        edge = NULL;
+        if (tb->code.insn_count > budget) {
+            run_exactly(e, cpu, &budget);
+            if (cpu->exit_reason == EXIT_HALT)
+                return;
+            continue;
+        }
+        if (tb->linkable)
+            enter_jump_cache(cpu, tb);
+        budget -= run_block(e, cpu, tb, (int32_t)budget);
+        switch (cpu->exit_reason) {
+        case EXIT_NONE:
+            edge = cpu->exit_edge;
+            break;
+        case EXIT_BUDGET: // the rest is too short for the next block: one by one
+            while (budget > 0 && !cpu->pending && !e->kicked) {
+                run_exactly(e, cpu, &budget);
+                if (cpu->exit_reason == EXIT_HALT)
+                    return;
+            }
+            break;
+        case EXIT_FAULT:
+            deliver(e, cpu, &budget);
+            break;
+        case EXIT_IO:
+            run_exactly(e, cpu, &budget);
+            break;
+        default:
+            break;
+        }
+        if (cpu->exit_reason == EXIT_HALT)
+            return;
+    }
+}
+
+// Instructions until the earliest timer, at most the quantum.
+static int64_t slice_budget(struct engine *e)
+{
+    int64_t quantum = e->options.quantum;
+    if (e->options.icount_shift < 0)
+        return quantum;
+    int64_t deadline = clock_deadline(e->clock);
+    if (deadline == CLOCK_NEVER)
+        return quantum;
+    int64_t unit = 1ll << e->options.icount_shift;
+    int64_t left = (deadline - engine_time(e) + unit - 1) >> e->options.icount_shift;
+    return left < 1 ? 1 : left < quantum ? left : quantum;
+}
+
+static bool all_halted(struct engine *e)
+{
+    for (unsigned i = 0; i < e->cpu_count; i++) {
+        unsigned counted = 0;
+        if (e->target->service(e->cpus[i], &counted)) {
+            e->cpus[i]->instructions += counted;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void idle(struct engine *e, const struct engine_owner *owner)
+{
+    int64_t deadline = clock_deadline(e->clock);
+    if (e->options.icount_shift >= 0 && deadline != CLOCK_NEVER) {
+        int64_t now = engine_time(e);
+        if (deadline > now)
+            e->time_base += deadline - now; // nothing happens before: jump
+        return;
+    }
+    int64_t wait = deadline == CLOCK_NEVER ? CLOCK_NEVER : deadline - engine_time(e);
+    if (wait > 0)
+        owner->idle(owner->opaque, wait);
+}
+
+void engine_run(struct engine *e, const struct engine_owner *owner)
+{
+    engine_start_time(e);
+    for (;;) {
+        e->kicked = false;
+        clock_run_timers(e->clock, engine_time(e));
+        if (!owner->look(owner->opaque))
+            break;
+        int64_t budget = slice_budget(e);
+        for (unsigned i = 0; i < e->cpu_count; i++) {
+            e->current = i;
+            run_slice(e, e->cpus[i], budget);
+        }
+        e->current = 0;
+        if (!e->kicked && all_halted(e))
+            idle(e, owner);
+    }
+    engine_stop_time(e);
+    tb_free_dead(e);
+}
+
+const struct engine_stats *engine_stats(const struct engine *e)
+{
+    return &e->stats;
+}
+
+void engine_print_stats(struct engine *e, void (*print)(void *, const char *), void *opaque)
+{
+    static const char *const reasons[8] = { "unlinked edge or lookup", "budget", "loop", "fault", "device access", "halt", "", "" };
+    const struct engine_stats *s = &e->stats;
+    char line[160];
+    uint64_t blocks = s->blocks ? s->blocks : 1;
+    snprintf(line, sizeof line, "backend             %s\n", e->options.backend->name);
+    print(opaque, line);
+    snprintf(line, sizeof line, "translated blocks   %llu (%llu dropped by stores, %llu parts evicted, %llu flushes)\n",
+             (unsigned long long)s->blocks, (unsigned long long)s->invalidated, (unsigned long long)s->evicted_parts,
+             (unsigned long long)s->flushes);
+    print(opaque, line);
+    snprintf(line, sizeof line, "per block           %.1f instructions, %.1f guest bytes, %.1f ops, %.1f host bytes\n",
+             (double)s->translated_insns / (double)blocks, (double)s->guest_bytes / (double)blocks,
+             (double)s->ir_ops / (double)blocks, (double)s->code_bytes / (double)blocks);
+    print(opaque, line);
+    snprintf(line, sizeof line, "entries             %llu, links %llu, lookups %llu\n", (unsigned long long)e->entries,
+             (unsigned long long)s->links, (unsigned long long)s->lookups);
+    print(opaque, line);
+    for (int i = 0; i < 6; i++) {
+        snprintf(line, sizeof line, "left for            %-24s %llu\n", reasons[i], (unsigned long long)s->exits[i]);
+        print(opaque, line);
+    }
+    snprintf(line, sizeof line, "instructions        %llu\n", (unsigned long long)engine_instructions(e));
+    print(opaque, line);
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// The machine `pc`: i440FX/PIIX with memory hotplug. pc_new wires everything and pc_run runs it; main.c sits between.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "exec/engine.h"
+#include "hw/core/machine.h"
+#include "hw/pc/linux_boot.h"
+
+struct x86_cpu;
+struct chardev;
+#define PC_MAX_SERIAL 4
+struct pc_options {
+    uint64_t ram_size, max_ram_size; // bytes; equal when no maxmem was given
+    unsigned ram_slots, cpu_count;
+    const char *cpu_model;           // NULL: default
+    bool acpi;                       // -machine acpi=
+    const char *kernel, *initrd, *append;
+    enum boot_unpack unpack;
+    struct chardev *serial[PC_MAX_SERIAL]; // NULL: port absent
+    int64_t rtc_base_ns;             // date of virtual time 0
+    uint64_t seed;
+    bool no_reboot, no_shutdown, paused; // paused: -S
+    struct engine_options engine;
+};
+
+// Builds the machine, not yet running; devices of -device are added afterwards by pc_add_device, then pc_start.
+struct machine *pc_new(const struct pc_options *options, struct loop *loop, struct chardev_list *chardevs, struct error **errp);
+void pc_free(struct machine *machine);
+// Cold or hot: new device of a type by name with properties "key=value,...": checks, plugs. id may be NULL.
+struct device *pc_add_device(struct machine *machine, const char *type, const char *id, const char *const (*properties)[2],
+                             unsigned property_count, struct error **errp);
+// device_del: asks the guest (or fails with a reason). The device goes later.
+bool pc_remove_device(struct machine *machine, const char *id, struct error **errp);
+// Loads the kernel, resets, ready to run. Fails when e.g. the initrd does not fit.
+bool pc_start(struct machine *machine, struct error **errp);
+// Runs until REQUEST_QUIT (or shutdown without -no-shutdown). While paused only host events are handled.
+// Returns the exit code.
+int pc_run(struct machine *machine);
+void pc_stop(struct machine *machine);     // pause; EVENT_STOP
+void pc_continue(struct machine *machine); // EVENT_RESUME
+struct engine *pc_engine(struct machine *machine);
+struct x86_cpu *pc_cpu(struct machine *machine, unsigned index);
+// Notices about boot for the user (how the kernel was loaded), NULL without -kernel.
+const char *pc_boot_description(struct machine *machine);
+// Lines of `info pic`/`info irq`.
+void pc_print_irq(struct machine *machine, void (*print)(void *, const char *), void *opaque);

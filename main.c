@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+//
+// argv -> options -> character devices -> machine -> objects and devices -> monitors -> run -> exit code.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "backends/memory_backend.h"
+#include "chardev/chardev.h"
+#include "hw/pc/pc.h"
+#include "monitor/internal.h"
+#include "monitor/monitor.h"
+#include "options.h"
+#include "util/error.h"
+#include "util/log.h"
+#include "util/loop.h"
+
+#define MAX_MONITORS 8
+
+static struct machine *signal_machine; // for the handler below
+
+static void on_signal(int number)
+{
+    machine_request(signal_machine, REQUEST_QUIT);
+}
+
+static void catch_signals(struct machine *machine)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    signal_machine = machine;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+struct session {
+    struct options options;
+    struct loop *loop;
+    struct chardev_list *chardevs;
+    struct machine *machine;
+    struct chardev *monitor_devices[MAX_MONITORS];
+    struct monitor *monitors[MAX_MONITORS];
+    size_t device_count, monitor_count;
+};
+
+static bool add_monitor_device(struct session *s, struct chardev *c, struct error **errp)
+{
+    if (!c)
+        return true;
+    if (s->device_count == MAX_MONITORS)
+        return error_set(errp, "more than %d monitors", MAX_MONITORS);
+    s->monitor_devices[s->device_count++] = c;
+    return true;
+}
+
+// -mon [chardev=]ID[,mode=readline]
+static bool open_mon(struct session *s, const char *text, struct error **errp)
+{
+    char id[128];
+    const char *start = strncmp(text, "chardev=", 8) ? text : text + 8;
+    snprintf(id, sizeof id, "%.*s", (int)strcspn(start, ","), start);
+    const char *rest = start + strcspn(start, ",");
+    if (*rest && strcmp(rest, ",mode=readline"))
+        return error_set(errp, "-mon %s: only mode=readline is in this version", text);
+    struct chardev *c = chardev_find(s->chardevs, id);
+    return c ? add_monitor_device(s, c, errp) : error_set(errp, "-mon %s: chardev \"%s\" not found", text, id);
+}
+
+// Serial ports and monitors, with QEMU's defaults: -nographic and a terminal mean both on stdio.
+static bool open_consoles(struct session *s, struct error **errp)
+{
+    struct options *o = &s->options;
+    char label[32];
+    for (size_t i = 0; i < o->chardevs.count; i++) {
+        if (!chardev_new(s->chardevs, o->chardevs.items[i], errp))
+            return false;
+    }
+    bool default_serial = !o->serials.count && !o->nodefaults, default_monitor = !o->monitors.count && !o->mons.count && !o->nodefaults;
+    if (default_serial && (o->nographic || isatty(0))) {
+        o->serials.items[o->serials.count++] = default_monitor ? "mon:stdio" : "stdio";
+        if (!o->nographic)
+            fprintf(stderr, "ramjet: no window in this version: serial port%s on this terminal (Ctrl-A h for help)\n", default_monitor ? " and monitor" : "");
+    }
+    if (o->serials.count > PC_MAX_SERIAL)
+        return error_set(errp, "-serial: at most %d serial ports", PC_MAX_SERIAL);
+    for (size_t i = 0; i < o->serials.count; i++) {
+        struct error *why = NULL;
+        snprintf(label, sizeof label, "serial%zu", i);
+        o->pc.serial[i] = chardev_from_legacy(s->chardevs, label, o->serials.items[i], &why);
+        if (why) {
+            error_prefix(&why, "-serial %s: ", o->serials.items[i]);
+            error_propagate(errp, why);
+            return false;
+        }
+        if (o->pc.serial[i] && !strncmp(o->serials.items[i], "mon:", 4) && !add_monitor_device(s, o->pc.serial[i], errp))
+            return false;
+    }
+    for (size_t i = 0; i < o->monitors.count; i++) {
+        struct error *why = NULL;
+        snprintf(label, sizeof label, "compat_monitor%zu", i);
+        struct chardev *c = chardev_from_legacy(s->chardevs, label, o->monitors.items[i], &why);
+        if (why) {
+            error_prefix(&why, "-monitor %s: ", o->monitors.items[i]);
+            error_propagate(errp, why);
+            return false;
+        }
+        if (!add_monitor_device(s, c, errp))
+            return false;
+    }
+    for (size_t i = 0; i < o->mons.count; i++)
+        if (!open_mon(s, o->mons.items[i], errp))
+            return false;
+    return true;
+}
+
+static bool with_option(const char *option, const char *value, bool ok, struct error **errp)
+{
+    if (!ok)
+        error_prefix(errp, "-%s %s: ", option, value);
+    return ok;
+}
+
+// -object always comes before -device, whatever the order on the command line.
+static bool add_devices(struct session *s, struct error **errp)
+{
+    const struct options *o = &s->options;
+    for (size_t i = 0; i < o->objects.count; i++)
+        if (!with_option("object", o->objects.items[i], backend_new(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
+            return false;
+    for (size_t i = 0; i < o->devices.count; i++) {
+        char *text = strdup(o->devices.items[i]);
+        bool ok = with_option("device", o->devices.items[i], device_add_text(s->machine, text, errp), errp);
+        free(text);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool start(struct session *s, struct error **errp)
+{
+    const struct options *o = &s->options;
+    if ((o->log_file && !log_set_file(o->log_file, errp)) || (o->log_items && !log_set_items(o->log_items, errp)))
+        return false;
+    s->loop = loop_new();
+    s->chardevs = chardev_list_new(s->loop);
+    if (!open_consoles(s, errp))
+        return false;
+    s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
+    if (!s->machine)
+        return false;
+    catch_signals(s->machine);
+    if (!add_devices(s, errp) || !pc_start(s->machine, errp))
+        return false;
+    for (size_t i = 0; i < s->device_count; i++) {
+        s->monitors[i] = monitor_new(s->machine, s->monitor_devices[i], errp);
+        if (!s->monitors[i])
+            return false;
+        s->monitor_count++;
+    }
+    return true;
+}
+
+static void finish(struct session *s)
+{
+    if (s->machine) {
+        monitor_free_all(s->machine, s->monitors, s->monitor_count);
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+        pc_free(s->machine);
+    }
+    if (s->chardevs)
+        chardev_list_free(s->chardevs);
+    if (s->loop)
+        loop_free(s->loop);
+    log_flush();
+}
+
+int main(int argc, char **argv)
+{
+    struct session *s = calloc(1, sizeof *s);
+    struct error *err = NULL;
+    int code = 1;
+    if (!options_parse(&s->options, argc, argv, &err)) {
+        error_report(err);
+    } else if (s->options.done) {
+        code = 0;
+    } else {
+        if (start(s, &err))
+            code = pc_run(s->machine);
+        finish(s);
+        if (err)
+            error_report(err);
+    }
+    error_free(err);
+    free(s);
+    return code;
+}

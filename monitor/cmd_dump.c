@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+//
+// x, xp, p: memory and expressions; info mem and info tlb: the guest's page tables, walked without a trace.
+#include <stdlib.h>
+#include <string.h>
+#include "monitor/internal.h"
+#include "target/i386/cpu.h"
+#include "target/i386/disas.h"
+
+struct format { unsigned count, size; char kind; }; // size in bytes, kind x d u o c i
+
+static bool parse_format(const char *text, struct format *f, struct error **errp)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (end != text)
+        f->count = (unsigned)n;
+    for (; *end; end++) {
+        if (strchr("xduoci", *end))
+            f->kind = *end;
+        else if (*end == 'b' || *end == 'h' || *end == 'w' || *end == 'g')
+            f->size = *end == 'b' ? 1 : *end == 'h' ? 2 : *end == 'w' ? 4 : 8;
+        else
+            return error_set(errp, "invalid char in format: '%c'", *end);
+    }
+    return f->count <= 65536 ? true : error_set(errp, "format asks for %u items, at most 65536 are shown", f->count);
+}
+
+static bool term(struct machine *machine, const char **p, uint64_t *value, struct error **errp)
+{
+    static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
+    struct x86_cpu *cpu = pc_cpu(machine, 0);
+    *p += strspn(*p, " \t");
+    if (**p == '$') {
+        const char *name = ++*p;
+        size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+        *p += n;
+        for (unsigned i = 0; i < 16; i++) {
+            if (strlen(names[i]) == n && !strncmp(names[i], name, n)) {
+                *value = cpu->regs[i];
+                return true;
+            }
+        }
+        if ((n == 3 && !strncmp(name, "rip", 3)) || (n == 2 && !strncmp(name, "pc", 2))) {
+            *value = cpu->head.rip + cpu->head.code_base;
+            return true;
+        }
+        if (n == 6 && !strncmp(name, "eflags", 6)) {
+            *value = cpu_get_eflags(cpu);
+            return true;
+        }
+        return error_set(errp, "unknown register '$%.*s'", (int)n, name);
+    }
+    char *end;
+    *value = strtoull(*p, &end, 0);
+    if (end == *p)
+        return error_set(errp, "number or $register expected at '%s'", *p);
+    *p = end;
+    return true;
+}
+
+static bool expression(struct machine *machine, const char *text, uint64_t *value, struct error **errp)
+{
+    if (!term(machine, &text, value, errp))
+        return false;
+    for (;;) {
+        text += strspn(text, " \t");
+        if (!*text)
+            return true;
+        char op = *text++;
+        uint64_t right;
+        if (!strchr("+-*", op))
+            return error_set(errp, "unexpected '%c' in expression", op);
+        if (!term(machine, &text, &right, errp))
+            return false;
+        *value = op == '+' ? *value + right : op == '-' ? *value - right : *value * right;
+    }
+}
+
+static bool parse(struct machine *machine, char *arguments, struct format *f, uint64_t *value, struct error **errp)
+{
+    if (*arguments == '/') {
+        char *word = next_word(&arguments);
+        if (!parse_format(word + 1, f, errp))
+            return false;
+    }
+    return expression(machine, arguments, value, errp);
+}
+
+static bool read_bytes(struct machine *machine, bool physical, uint64_t at, void *buffer, size_t size)
+{
+    if (!physical)
+        return ldst_peek(&pc_cpu(machine, 0)->head, at, buffer, size);
+    const struct section *s = address_space_find(&machine->memory, at);
+    return s && physical_read(&machine->memory, at, buffer, size);
+}
+
+static void dump_instructions(struct machine *machine, bool physical, uint64_t at, unsigned count, const struct output *out)
+{
+    const struct x86_cpu *cpu = pc_cpu(machine, 0);
+    uint32_t flags = cpu_block_flags(cpu);
+    unsigned bits = flags & BF_CS_L ? 64 : flags & BF_CS_DB ? 32 : 16;
+    while (count--) {
+        uint8_t code[15];
+        char text[160];
+        size_t have = sizeof code;
+        while (have && !read_bytes(machine, physical, at, code, have))
+            have--;
+        if (!have) {
+            out_printf(out, "%016llx: Cannot access memory\n", (unsigned long long)at);
+            return;
+        }
+        unsigned length = disas_one(code, have, at, bits, text, sizeof text);
+        out_printf(out, "0x%08llx:  %s\n", (unsigned long long)at, text);
+        at += length;
+    }
+}
+
+static void show_value(uint64_t v, const struct format *f, const struct output *out)
+{
+    switch (f->kind) {
+    case 'd': out_printf(out, " %lld", (long long)((int64_t)(v << (64 - 8 * f->size)) >> (64 - 8 * f->size))); break;
+    case 'u': out_printf(out, " %llu", (unsigned long long)v); break;
+    case 'o': out_printf(out, " 0%llo", (unsigned long long)v); break;
+    case 'c': out_printf(out, " '%c'", v >= 32 && v < 127 ? (char)v : '.'); break;
+    default: out_printf(out, " 0x%0*llx", (int)f->size * 2, (unsigned long long)v); break;
+    }
+}
+
+static bool dump(struct machine *machine, char *arguments, bool physical, const struct output *out, struct error **errp)
+{
+    struct format f = { .count = 1, .size = 4, .kind = 'x' };
+    uint64_t at;
+    if (!parse(machine, arguments, &f, &at, errp))
+        return false;
+    if (f.kind == 'i') {
+        dump_instructions(machine, physical, at, f.count, out);
+        return true;
+    }
+    unsigned per_line = f.size == 1 ? 8 : f.size == 2 ? 8 : f.size == 4 ? 4 : 2;
+    for (unsigned i = 0; i < f.count; i++, at += f.size) {
+        uint64_t v = 0;
+        uint8_t raw[8];
+        if (i % per_line == 0)
+            out_printf(out, "%s%016llx:", i ? "\n" : "", (unsigned long long)at);
+        if (!read_bytes(machine, physical, at, raw, f.size)) {
+            out_printf(out, " Cannot access memory\n");
+            return true;
+        }
+        for (unsigned b = 0; b < f.size; b++)
+            v |= (uint64_t)raw[b] << 8 * b;
+        show_value(v, &f, out);
+    }
+    out_printf(out, "\n");
+    return true;
+}
+
+bool cmd_x(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    return dump(machine, arguments, false, out, errp);
+}
+
+bool cmd_xp(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    return dump(machine, arguments, true, out, errp);
+}
+
+bool cmd_print(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    struct format f = { .count = 1, .size = 8, .kind = 'x' };
+    uint64_t value;
+    if (!parse(machine, arguments, &f, &value, errp))
+        return false;
+    if (f.kind == 'x')
+        out_printf(out, "%#llx\n", (unsigned long long)value);
+    else {
+        show_value(value, &f, out);
+        out_printf(out, "\n");
+    }
+    return true;
+}
+
+// ---- page tables (4 levels and PAE/32-bit through the same visitor for long mode; legacy modes page by page)
+
+struct visit {
+    struct machine *machine;
+    void (*page)(struct visit *v, uint64_t va, uint64_t size, uint64_t entry, uint64_t rights);
+    const struct output *out;
+    uint64_t start, end, rights; // info mem: the range being joined
+};
+
+static void walk_level(struct visit *v, uint64_t table, unsigned level, uint64_t va, uint64_t rights)
+{
+    for (unsigned i = 0; i < 512; i++) {
+        uint64_t entry = physical_load(&v->machine->memory, table + i * 8, 8), size = 1ull << (12 + 9 * (level - 1)), here = va + i * size;
+        if (!(entry & 1))
+            continue;
+        if (level == 4 && i >= 256)
+            here |= 0xffffull << 48;
+        uint64_t all = rights & entry & 6;
+        if (level == 1 || (level < 4 && entry & 0x80))
+            v->page(v, here, size, entry, all);
+        else
+            walk_level(v, entry & 0x000ffffffffff000ull, level - 1, here, all);
+    }
+}
+
+static bool walk(struct visit *v, struct error **errp)
+{
+    const struct x86_cpu *cpu = pc_cpu(v->machine, 0);
+    if (!(cpu->cr0 & CR0_PG)) {
+        out_printf(v->out, "PG disabled\n");
+        return false;
+    }
+    if (!(cpu->efer & EFER_LMA)) {
+        error_set(errp, "only the page tables of long mode are shown in this version");
+        return false;
+    }
+    walk_level(v, cpu->cr3 & 0x000ffffffffff000ull, 4, 0, 6);
+    return true;
+}
+
+static void show_tlb(struct visit *v, uint64_t va, uint64_t size, uint64_t e, uint64_t rights)
+{
+    out_printf(v->out, "%016llx: %016llx %c%c%c%c%c%c%c%c%c\n", (unsigned long long)va, (unsigned long long)(e & 0x000ffffffffff000ull & ~(size - 1)),
+               e >> 63 ? 'X' : '-', e & 0x100 ? 'G' : '-', size > 4096 ? 'P' : '-', e & 0x40 ? 'D' : '-', e & 0x20 ? 'A' : '-',
+               e & 0x10 ? 'C' : '-', e & 8 ? 'T' : '-', e & 4 ? 'U' : '-', e & 2 ? 'W' : '-');
+}
+
+bool info_tlb(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    struct visit v = { .machine = machine, .page = show_tlb, .out = out };
+    return walk(&v, errp);
+}
+
+static void flush_range(struct visit *v)
+{
+    if (v->end > v->start)
+        out_printf(v->out, "%016llx-%016llx %016llx %c%c%c\n", (unsigned long long)v->start, (unsigned long long)v->end,
+                   (unsigned long long)(v->end - v->start), v->rights & 4 ? 'u' : '-', 'r', v->rights & 2 ? 'w' : '-');
+}
+
+static void join(struct visit *v, uint64_t va, uint64_t size, uint64_t e, uint64_t rights)
+{
+    if (va != v->end || rights != v->rights) {
+        flush_range(v);
+        v->start = va;
+        v->rights = rights;
+    }
+    v->end = va + size;
+}
+
+bool info_mem(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    struct visit v = { .machine = machine, .page = join, .out = out };
+    if (!walk(&v, errp))
+        return true;
+    flush_range(&v);
+    return true;
+}

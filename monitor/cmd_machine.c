@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+//
+// Run state, CPUs, devices, statistics.
+#include <stdlib.h>
+#include <string.h>
+#include "hw/mem/pc_dimm.h"
+#include "monitor/internal.h"
+#include "target/i386/cpu.h"
+#include "target/i386/engine_target.h"
+#include "util/version.h"
+
+bool cmd_quit(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    machine_request(machine, REQUEST_QUIT);
+    return true;
+}
+
+bool cmd_stop(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    pc_stop(machine);
+    return true;
+}
+
+bool cmd_cont(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    if (machine->state == RUN_STATE_SHUTDOWN)
+        return error_set(errp, "Resetting the Virtual Machine is required");
+    pc_continue(machine);
+    return true;
+}
+
+bool cmd_system_reset(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    machine_request(machine, REQUEST_RESET);
+    return true;
+}
+
+bool cmd_system_powerdown(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    machine_request(machine, REQUEST_POWERDOWN);
+    return true;
+}
+
+bool info_version(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    out_printf(out, "%s (Ramjet %s)\n", RAMJET_QEMU_VERSION, RAMJET_VERSION);
+    return true;
+}
+
+bool info_status(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    static const char *const names[] = { "paused (prelaunch)", "running", "paused", "paused (shutdown)", "paused (internal-error)" };
+    out_printf(out, "VM status: %s\n", names[machine->state]);
+    return true;
+}
+
+bool info_cpus(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    for (unsigned i = 0; i < machine->cpu_count; i++) {
+        struct x86_cpu *cpu = pc_cpu(machine, i);
+        out_printf(out, "%c CPU #%u: rip=0x%016llx%s\n", i ? ' ' : '*', i, (unsigned long long)cpu->head.rip, cpu->halted ? " (halted)" : "");
+    }
+    return true;
+}
+
+bool info_registers(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    char *option = next_word(&arguments);
+    bool all = option && !strcmp(option, "-a");
+    if (option && !all)
+        return error_set(errp, "info registers: unknown option '%s'", option);
+    for (unsigned i = 0; i < (all ? machine->cpu_count : 1); i++) {
+        char *text;
+        size_t size;
+        FILE *memory = open_memstream(&text, &size);
+        fprintf(memory, "\nCPU#%u\n", i);
+        cpu_dump_state(&pc_cpu(machine, i)->head, memory);
+        fclose(memory);
+        out->print(out->opaque, text);
+        free(text);
+    }
+    return true;
+}
+
+bool info_qtree(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    out_printf(out, "bus: main-system-bus\n  type System\n");
+    for (struct device *d = machine->devices; d; d = d->next) {
+        if (pc_dimm_of(d)) // as in QEMU: DIMMs are not on a bus
+            continue;
+        out_printf(out, "  dev: %s, id \"%s\"\n", d->type->name, d->id ? d->id : "");
+        for (size_t i = 0; i < d->type->property_count; i++) {
+            char *value = device_get(d, &d->type->properties[i]);
+            out_printf(out, "    %s = %s\n", d->type->properties[i].name, value);
+            free(value);
+        }
+    }
+    return true;
+}
+
+bool info_pic(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    pc_print_irq(machine, out_text, (void *)out);
+    return true;
+}
+
+bool info_irq(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    return info_pic(machine, arguments, out, errp);
+}
+
+bool info_jit(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    engine_print_stats(pc_engine(machine), out_text, (void *)out);
+    return true;
+}

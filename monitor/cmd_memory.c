@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory backends, DIMMs, and what the machine has of both. Formats as scripts know them from QEMU.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "backends/memory_backend.h"
+#include "hw/mem/pc_dimm.h"
+#include "monitor/internal.h"
+
+#define MAX_PROPERTIES 32
+
+bool cmd_object_add(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    if (!*arguments) {
+        out_printf(out, "object_add: string expected\nTry \"help object_add\" for more information\n");
+        return true;
+    }
+    return backend_new(machine->backends, arguments, errp) != NULL;
+}
+
+bool cmd_object_del(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    char *id = next_word(&arguments);
+    if (!id) {
+        out_printf(out, "object_del: string expected\nTry \"help object_del\" for more information\n");
+        return true;
+    }
+    return backend_delete(machine->backends, id, errp);
+}
+
+// "driver,key=value,..": values may have doubled commas.
+bool device_add_text(struct machine *machine, char *text, struct error **errp)
+{
+    const char *properties[MAX_PROPERTIES][2], *driver = text, *id = NULL;
+    unsigned count = 0;
+    char *p = text, *write;
+    while (*p) { // split in place
+        char *start = write = p;
+        while (*p && !(*p == ',' && p[1] != ',')) {
+            if (*p == ',')
+                p++;
+            *write++ = *p++;
+        }
+        bool more = *p == ',';
+        p += more;
+        *write = 0;
+        if (start == text) {
+            driver = strncmp(start, "driver=", 7) ? start : start + 7;
+            continue;
+        }
+        char *value = strchr(start, '=');
+        if (value)
+            *value++ = 0;
+        if (!strcmp(start, "id") && value)
+            id = value;
+        else if (count < MAX_PROPERTIES) {
+            properties[count][0] = start;
+            properties[count++][1] = value ? value : "on";
+        } else {
+            return error_set(errp, "device %s: too many properties", driver);
+        }
+    }
+    return pc_add_device(machine, driver, id, (const char *const (*)[2])properties, count, errp) != NULL;
+}
+
+bool cmd_device_add(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    if (!*arguments) {
+        out_printf(out, "device_add: string expected\nTry \"help device_add\" for more information\n");
+        return true;
+    }
+    return device_add_text(machine, arguments, errp);
+}
+
+bool cmd_device_del(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    char *id = next_word(&arguments);
+    if (!id) {
+        out_printf(out, "device_del: string expected\nTry \"help device_del\" for more information\n");
+        return true;
+    }
+    return pc_remove_device(machine, id, errp);
+}
+
+bool info_memory_devices(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    struct memory_device_state *state = machine->memory_devices;
+    for (struct memory_device *m = state ? state->devices : NULL; m; m = m->next) {
+        struct pc_dimm *dimm = pc_dimm_of(m->device);
+        out_printf(out, "Memory device [dimm]: \"%s\"\n  addr: 0x%llx\n  slot: %d\n  node: %u\n  size: %llu\n  memdev: /objects/%s\n"
+                        "  hotplugged: %s\n  hotpluggable: %s\n",
+                   m->device->id ? m->device->id : "", (unsigned long long)m->addr, m->slot, dimm->node, (unsigned long long)m->size,
+                   dimm->memdev->id, m->device->hotplugged ? "true" : "false", m->device->type->hotpluggable ? "true" : "false");
+    }
+    return true;
+}
+
+static const char *yes(bool v) { return v ? "true" : "false"; }
+
+bool info_memdev(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    for (struct memory_backend *b = backend_first(machine->backends); b; b = b->next) {
+        char *nodes = backend_host_nodes(b);
+        out_printf(out, "memory backend: %s\n  size:  %llu\n  merge: %s\n  dump: %s\n  prealloc: %s\n  share: %s\n  reserve: %s\n"
+                        "  policy: %s\n  host nodes: %s\n",
+                   b->id, (unsigned long long)b->size, yes(b->merge), yes(b->dump), yes(b->prealloc), yes(b->share), yes(b->reserve),
+                   memory_policy_name(b->policy), nodes);
+        free(nodes);
+    }
+    return true;
+}
+
+static uint64_t plugged(const struct machine *machine)
+{
+    return machine->memory_devices ? memory_device_plugged(machine->memory_devices) : 0;
+}
+
+bool info_memory_size_summary(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    out_printf(out, "base memory: %llu\nplugged memory: %llu\n", (unsigned long long)machine->ram_size, (unsigned long long)plugged(machine));
+    return true;
+}
+
+bool info_numa(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    if (!machine->memory_devices) {
+        out_printf(out, "0 nodes\n");
+        return true;
+    }
+    out_printf(out, "1 nodes\nnode 0 cpus:");
+    for (unsigned i = 0; i < machine->cpu_count; i++)
+        out_printf(out, " %u", i);
+    out_printf(out, "\nnode 0 size: %llu MB\nnode 0 plugged: %llu MB\n", (unsigned long long)(machine->ram_size + plugged(machine)) >> 20,
+               (unsigned long long)plugged(machine) >> 20);
+    return true;
+}
+
+bool info_mtree(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    char *option = next_word(&arguments);
+    if (option && strcmp(option, "-f"))
+        return error_set(errp, "info mtree: unknown option '%s' (-f shows the flat view)", option);
+    if (option) {
+        address_space_print_flat(&machine->memory, out_text, (void *)out);
+        address_space_print_flat(&machine->ports, out_text, (void *)out);
+    } else {
+        address_space_print_tree(&machine->memory, out_text, (void *)out);
+        address_space_print_tree(&machine->ports, out_text, (void *)out);
+    }
+    return true;
+}

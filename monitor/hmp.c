@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+//
+// The command line of the monitor: finds the command, runs it, prints errors as `Error: ...`.
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "monitor/internal.h"
+#include "util/nearest.h"
+
+const struct command monitor_commands[] = {
+#define COMMAND(name_, alias_, arguments_, help_) { .name = #name_, .alias = alias_, .arguments = arguments_, .help = help_, .run = cmd_##name_ },
+#define INFO(name_, arguments_, help_)
+#include "monitor/commands.def"
+#undef COMMAND
+#undef INFO
+};
+const struct command monitor_infos[] = {
+#define COMMAND(name_, alias_, arguments_, help_)
+#define INFO(name_, arguments_, help_) { .name = #name_, .arguments = arguments_, .help = help_, .run = info_##name_ },
+#include "monitor/commands.def"
+#undef COMMAND
+#undef INFO
+};
+const size_t monitor_command_count = sizeof monitor_commands / sizeof *monitor_commands;
+const size_t monitor_info_count = sizeof monitor_infos / sizeof *monitor_infos;
+
+void out_printf(const struct output *out, const char *fmt, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    out->print(out->opaque, text);
+}
+
+void out_text(void *opaque, const char *text)
+{
+    const struct output *out = opaque;
+    out->print(out->opaque, text);
+}
+
+char *next_word(char **text)
+{
+    char *p = *text + strspn(*text, " \t"), *start = p;
+    if (!*p) {
+        *text = p;
+        return NULL;
+    }
+    if (*p == '"') {
+        start = ++p;
+        p += strcspn(p, "\"");
+    } else {
+        p += strcspn(p, " \t");
+    }
+    if (*p)
+        *p++ = 0;
+    *text = p;
+    return start;
+}
+
+// "memory-devices" is spelled memory_devices in the table's C names.
+static bool same_name(const char *row, const char *word)
+{
+    for (; *row && *word; row++, word++)
+        if (*row != *word && !(*row == '_' && *word == '-'))
+            return false;
+    return *row == *word;
+}
+
+static const struct command *find(const struct command *table, size_t count, const char *word)
+{
+    for (size_t i = 0; i < count; i++)
+        if (same_name(table[i].name, word) || (table[i].alias && !strcmp(table[i].alias, word)))
+            return &table[i];
+    return NULL;
+}
+
+static void unknown(const struct output *out, const struct command *table, size_t count, const char *what, const char *word)
+{
+    const char *names[64];
+    for (size_t i = 0; i < count; i++)
+        names[i] = table[i].name;
+    const char *nearest = nearest_name(word, names, count);
+    out_printf(out, "unknown %s: '%s'\n", what, word);
+    if (nearest)
+        out_printf(out, "did you mean '%s'?\n", nearest);
+}
+
+static void run(struct machine *machine, const struct command *table, size_t count, const char *what, char *line, const struct output *out)
+{
+    char *word = next_word(&line);
+    if (!word)
+        return;
+    char *slash = strchr(word, '/'); // x/8xb is x /8xb
+    char joined[256];
+    if (slash && slash != word) {
+        snprintf(joined, sizeof joined, "/%s %s", slash + 1, line);
+        *slash = 0;
+        line = joined;
+    }
+    const struct command *command = find(table, count, word);
+    if (!command) {
+        unknown(out, table, count, what, word);
+        return;
+    }
+    line += strspn(line, " \t");
+    if (!*command->arguments && *line) {
+        out_printf(out, "%s: extraneous characters at the end of line\nTry \"help %s%s\" for more information\n", word,
+                   table == monitor_infos ? "info " : "", word);
+        return;
+    }
+    struct error *err = NULL;
+    if (!command->run(machine, line, out, &err) && err) {
+        out_printf(out, "Error: %s\n", err->message);
+        if (err->hint)
+            out_printf(out, "%s%s", err->hint, err->hint[strlen(err->hint) - 1] == '\n' ? "" : "\n");
+        error_free(err);
+    }
+}
+
+void monitor_run(struct machine *machine, const char *text, void (*print)(void *, const char *), void *opaque)
+{
+    struct output out = { print, opaque };
+    char *line = strdup(text);
+    run(machine, monitor_commands, monitor_command_count, "command", line, &out);
+    free(line);
+}
+
+static void show_help(const struct command *c, const char *before, const struct output *out)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s", c->name);
+    if (*before && strcmp(c->name, "memory_size_summary"))
+        for (char *p = name; *p; p++)
+            if (*p == '_')
+                *p = '-';
+    out_printf(out, "%s%s%s%s%s%s -- %s\n", before, name, c->alias ? "|" : "", c->alias ? c->alias : "", *c->arguments ? " " : "", c->arguments, c->help);
+}
+
+bool cmd_help(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    char *word = next_word(&arguments), *item = word ? next_word(&arguments) : NULL;
+    bool info = word && !strcmp(word, "info");
+    for (size_t i = 0; i < monitor_command_count && !info; i++)
+        if (!word || find(&monitor_commands[i], 1, word))
+            show_help(&monitor_commands[i], "", out);
+    for (size_t i = 0; i < monitor_info_count && info; i++)
+        if (!item || find(&monitor_infos[i], 1, item))
+            show_help(&monitor_infos[i], "info ", out);
+    if (word && !info && !find(monitor_commands, monitor_command_count, word))
+        unknown(out, monitor_commands, monitor_command_count, "command", word);
+    return true;
+}
+
+bool cmd_info(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    if (!*arguments) {
+        char all[] = "info";
+        return cmd_help(machine, all, out, errp);
+    }
+    run(machine, monitor_infos, monitor_info_count, "info item", arguments, out);
+    return true;
+}

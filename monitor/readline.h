@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+//
+// Line editing over a stream of bytes: cursor keys, history, completion, kill and yank by word; for terminals and
+// console tabs. Without `editing` lines are only collected and echoed.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct readline;
+// print gets text with \n line ends; line gets each finished line (and then calls readline_prompt);
+// complete names the candidates for the text before the cursor.
+struct readline *readline_new(const char *prompt, bool editing, size_t max, void (*print)(void *, const char *), void (*line)(void *, const char *),
+                              void (*complete)(void *, const char *, void (*candidate)(void *, const char *), void *), void *opaque);
+void readline_free(struct readline *r);
+void readline_prompt(struct readline *r);
+void readline_input(struct readline *r, const uint8_t *data, size_t len);
+void readline_reset(struct readline *r); // a new client: forget the half line
+void readline_above(struct readline *r, const char *text); // print text above the line being edited

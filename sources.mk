@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+#
+# What is compiled, a variable a folder, lowest layer first. A new file is a new line here (or run
+# `make sources`); `make lint` says when a file is missing.
+
+UTIL_SRCS := \
+    util/clock.c \
+    util/error.c \
+    util/log.c \
+    util/loop.c \
+    util/nearest.c \
+    util/parse.c
+
+FPU_SRCS := \
+    fpu/sf_f32f64.c \
+    fpu/sf_f80.c \
+    fpu/sf_f80_convert.c \
+    fpu/sf_f80_trans.c
+
+SOFTMMU_SRCS := \
+    softmmu/ldst.c \
+    softmmu/memory.c \
+    softmmu/mtree.c \
+    softmmu/physical.c \
+    softmmu/ram.c \
+    softmmu/tlb.c
+
+CHARDEV_SRCS := \
+    chardev/chardev.c \
+    chardev/host.c \
+    chardev/mux.c \
+    chardev/socket.c
+
+TCG_SRCS := \
+    tcg/cc.c \
+    tcg/code_buffer.c \
+    tcg/dump.c \
+    tcg/ir.c \
+    tcg/liveness.c \
+    tcg/optimize.c \
+    tcg/parse.c \
+    tcg/vec.c \
+    tcg/verify.c
+
+TCG_X86_64_SRCS := \
+    tcg/x86_64/alloc.c \
+    tcg/x86_64/backend.c \
+    tcg/x86_64/call.c \
+    tcg/x86_64/edges.c \
+    tcg/x86_64/flags.c \
+    tcg/x86_64/integer.c \
+    tcg/x86_64/memory.c \
+    tcg/x86_64/stubs.c \
+    tcg/x86_64/vector.c
+
+TCG_INTERP_SRCS := \
+    tcg/interp/backend.c \
+    tcg/interp/control.c \
+    tcg/interp/integer.c \
+    tcg/interp/memory.c \
+    tcg/interp/vec_crypto.c \
+    tcg/interp/vec_float.c \
+    tcg/interp/vec_int.c \
+    tcg/interp/vec_shuffle.c \
+    tcg/interp/vec_table.c \
+    tcg/interp/vector.c
+
+EXEC_SRCS := \
+    exec/code_page.c \
+    exec/engine.c \
+    exec/restore.c \
+    exec/translation_cache.c
+
+BACKENDS_SRCS := \
+    backends/memory_backend.c
+
+HW_CORE_SRCS := \
+    hw/core/device.c \
+    hw/core/machine.c
+
+HW_MEM_SRCS := \
+    hw/mem/memory_device.c \
+    hw/mem/pc_dimm.c
+
+HW_PCI_SRCS := \
+    hw/pci/i440fx.c \
+    hw/pci/pci_bus.c \
+    hw/pci/piix3.c
+
+TARGET_I386_SRCS := \
+    target/i386/control.c \
+    target/i386/cpu.c \
+    target/i386/cpuid.c \
+    target/i386/decode.c \
+    target/i386/disas.c \
+    target/i386/dump.c \
+    target/i386/exception.c \
+    target/i386/far.c \
+    target/i386/flags.c \
+    target/i386/gen_alu.c \
+    target/i386/gen_control.c \
+    target/i386/gen_mmx.c \
+    target/i386/gen_mov.c \
+    target/i386/gen_shift.c \
+    target/i386/gen_sse.c \
+    target/i386/gen_system.c \
+    target/i386/gen_x87.c \
+    target/i386/helper_int.c \
+    target/i386/helper_sse.c \
+    target/i386/helper_string.c \
+    target/i386/helper_x87.c \
+    target/i386/helper_x87_env.c \
+    target/i386/helper_x87_host.c \
+    target/i386/helper_x87_math.c \
+    target/i386/helper_xsave.c \
+    target/i386/mmu.c \
+    target/i386/msr.c \
+    target/i386/operands.c \
+    target/i386/raise.c \
+    target/i386/segment.c \
+    target/i386/syscall.c \
+    target/i386/table.c \
+    target/i386/translate.c
+
+HW_ACPI_SRCS := \
+    hw/acpi/mem_hotplug.c \
+    hw/acpi/pm.c
+
+HW_INTC_SRCS := \
+    hw/intc/i8259.c \
+    hw/intc/ioapic.c \
+    hw/intc/lapic.c \
+    hw/intc/lapic_bus.c \
+    hw/intc/lapic_timer.c
+
+HW_TIMER_SRCS := \
+    hw/timer/hpet.c \
+    hw/timer/i8254.c \
+    hw/timer/mc146818.c
+
+HW_CHAR_SRCS := \
+    hw/char/debugcon.c \
+    hw/char/serial16550.c
+
+HW_INPUT_SRCS := \
+    hw/input/i8042.c \
+    hw/input/ps2_queue.c \
+    hw/input/ps2kbd.c \
+    hw/input/ps2mouse.c \
+    hw/input/scancodes.c
+
+HW_NVRAM_SRCS := \
+    hw/nvram/fw_cfg.c
+
+HW_MISC_SRCS := \
+    hw/misc/debug_exit.c
+
+HW_PC_SRCS := \
+    hw/pc/acpi_tables.c \
+    hw/pc/hotplug.c \
+    hw/pc/linux_boot.c \
+    hw/pc/pc.c \
+    hw/pc/unpack.c
+
+MONITOR_SRCS := \
+    monitor/cmd_dump.c \
+    monitor/cmd_machine.c \
+    monitor/cmd_memory.c \
+    monitor/hmp.c \
+    monitor/monitor.c \
+    monitor/readline.c
+
+ASL_SRCS := \
+    hw/acpi/dsdt.asl \
+    hw/acpi/memory.asl
+
+# Compiled for general registers only where that matters (see the Makefile).
+GENERAL_REGS_SRCS := \
+    exec/restore.c \
+    fpu/sf_f32f64.c \
+    fpu/sf_f80.c \
+    fpu/sf_f80_convert.c \
+    softmmu/ldst.c \
+    softmmu/tlb.c \
+    target/i386/cpuid.c \
+    target/i386/helper_x87.c \
+    target/i386/helper_x87_env.c \
+    target/i386/helper_x87_host.c \
+    target/i386/mmu.c \
+    target/i386/raise.c \
+    tcg/cc.c
+
+SRCS := main.c options.c \
+    $(UTIL_SRCS) \
+    $(FPU_SRCS) \
+    $(SOFTMMU_SRCS) \
+    $(CHARDEV_SRCS) \
+    $(TCG_SRCS) \
+    $(TCG_X86_64_SRCS) \
+    $(TCG_INTERP_SRCS) \
+    $(EXEC_SRCS) \
+    $(BACKENDS_SRCS) \
+    $(HW_CORE_SRCS) \
+    $(HW_MEM_SRCS) \
+    $(HW_PCI_SRCS) \
+    $(TARGET_I386_SRCS) \
+    $(HW_ACPI_SRCS) \
+    $(HW_INTC_SRCS) \
+    $(HW_TIMER_SRCS) \
+    $(HW_CHAR_SRCS) \
+    $(HW_INPUT_SRCS) \
+    $(HW_NVRAM_SRCS) \
+    $(HW_MISC_SRCS) \
+    $(HW_PC_SRCS) \
+    $(MONITOR_SRCS)

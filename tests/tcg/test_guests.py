@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ramjet-test: timeout=300 every-build
+"""Freestanding guests (tests/tcg/guest/*.c) on both backends, with 1 and 2 vCPUs, in every build.
+
+A guest prints its own `ok`/`not ok` lines on the serial port and ends through isa-debug-exit with 0. `WAIT-PLUG` asks for a
+fresh 2 MiB DIMM; the one before was ejected by the guest (which registers it in the emulator by itself).
+"""
+import glob
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get('RAMJET_BUILD', TOP + '/build/opt')
+EMU = (os.environ.get('RAMJET_EMULATOR') or BUILD + '/ramjet').split()
+SLOW = float(os.environ.get('RAMJET_SLOW', '1'))
+sys.path.insert(0, TOP + '/scripts')
+from testlib import tap  # noqa: E402
+
+
+def hmp(path, command):
+    """One command on the monitor, its reply without the echo."""
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(20)
+    s.connect(path)
+    text = b''
+    for send in (None, command):
+        if send:
+            text = b''
+            s.sendall(send.encode() + b'\n')
+        while not text.endswith(b'(qemu) '):
+            text += s.recv(65536)
+    s.close()
+    return '\n'.join(text.decode().replace('\r', '').split('\n')[1:-1])
+
+
+def run(image, backend, cpus, extra=()):
+    with tempfile.TemporaryDirectory() as d:
+        sock = d + '/m'
+        cmd = EMU + ['-nodefaults', '-display', 'none', '-m', '64M,slots=2,maxmem=1G', '-smp', str(cpus), '-no-reboot',
+                     '-accel', f'tcg,backend={backend}' + ''.join(',' + x for x in extra), '-kernel', image,
+                     '-serial', 'stdio', '-monitor', f'unix:{sock},server=on,wait=off', '-device', 'isa-debug-exit,iobase=0x501,iosize=2']
+        p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        os.set_blocking(p.stdout.fileno(), False)
+        text, plugged, end = '', 0, time.time() + 60 * SLOW
+        while p.poll() is None and time.time() < end:
+            text += (p.stdout.read() or b'').decode('latin1')
+            if text.count('WAIT-PLUG') > plugged:
+                plugged += 1
+                for c in (f'object_add memory-backend-ram,id=m{plugged},size=2M', f'device_add pc-dimm,id=d{plugged},memdev=m{plugged},slot=0'):
+                    reply = hmp(sock, c)
+                    assert not reply, f'{c}: {reply}'
+            time.sleep(0.005)
+        timed_out = p.poll() is None
+        p.kill()
+        p.wait()
+        text += (p.stdout.read() or b'').decode('latin1')
+        bad = re.findall(r'^not ok.*$', text, re.M)
+        assert not bad, '\n'.join(bad)
+        assert not timed_out and 'GUEST-OK' in text, f'exit {p.returncode}{" (timed out)" if timed_out else ""}; last output: {text[-600:]}'
+        assert p.returncode == 1, f'exit status {p.returncode}: {text[-600:]}'
+        if cpus == 2 and 'processors' in text:
+            assert 'two processors' in text, text[-600:]
+        assert len(re.findall(r'^ok', text, re.M)) > 0, 'the guest made no checks'
+
+
+def main():
+    t = tap.Tap()
+    for image in sorted(glob.glob(BUILD + '/tests/tcg/guest/*.bin')):
+        name = os.path.basename(image)[:-4]
+        for backend in ('x86_64', 'interp'):
+            for cpus in (1, 2):
+                t.case(f'{name} {backend} smp={cpus}', run, image, backend, cpus)
+        t.case(f'{name} x86_64 one instruction a block', run, image, 'x86_64', 1, ['max-insns=1'])
+        t.case(f'{name} x86_64 forced flushes', run, image, 'x86_64', 1, ['flush-every=7'])
+    t.done()
+
+
+main()
