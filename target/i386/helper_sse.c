@@ -40,7 +40,8 @@ uint64_t helper_vec_exact(struct vcpu_head *head, uint64_t code, uint64_t low, u
     }
     vec_interp[row](&a);
     raised = a.mxcsr & SF_ALL_FLAGS;
-    if (raised & ~(before >> 7) & (SF_IE | SF_DE | SF_ZE)) // found before computing: then nothing is computed [SDM 1 11.5.2]
+    bool steps = row == V_dpps || row == V_dppd; // which know themselves where they stopped
+    if (!steps && raised & ~(before >> 7) & (SF_IE | SF_DE | SF_ZE)) // found before computing: then nothing is [SDM 1 11.5.2]
         raised &= SF_IE | SF_DE | SF_ZE;
     head->mxcsr = before | raised;
     if (raised & ~(before >> 7) & SF_ALL_FLAGS)

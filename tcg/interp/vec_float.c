@@ -116,12 +116,15 @@ ADDSUB(addsubpd, 64, 2)
 
 // Products that the immediate leaves out count as +0; sums go in pairs.
 // Products and sums are steps of their own: an unmasked exception of one ends the instruction before the next.
-static bool stops(struct vec_args *a, const struct sf_env *env)
+static bool stops(struct vec_args *a, struct sf_env *env)
 {
-    if (!(env->flags & ~(a->mxcsr >> 7) & SF_ALL_FLAGS))
-        return false;
+    unsigned unmasked = ~(a->mxcsr >> 7) & SF_ALL_FLAGS, before = SF_IE | SF_DE | SF_ZE;
+    if (env->flags & unmasked & before) // found before computing: then nothing is computed
+        env->flags &= before;
+    bool stop = env->flags & unmasked;
     merge_flags(a, env);
-    return true;
+    env->flags = 0;
+    return stop;
 }
 
 void vec_dpps(struct vec_args *a)
@@ -139,7 +142,7 @@ void vec_dpps(struct vec_args *a)
     uint32_t sum = sf_f32_add(low, high, &env);
     for (unsigned i = 0; i < 4; i++)
         LANE32(a->d, i) = a->imm >> i & 1 ? sum : 0;
-    merge_flags(a, &env);
+    stops(a, &env);
 }
 
 void vec_dppd(struct vec_args *a)
@@ -153,7 +156,7 @@ void vec_dppd(struct vec_args *a)
     uint64_t sum = sf_f64_add(product[0], product[1], &env);
     for (unsigned i = 0; i < 2; i++)
         LANE64(a->d, i) = a->imm >> i & 1 ? sum : 0;
-    merge_flags(a, &env);
+    stops(a, &env);
 }
 
 // ---- conversions: `lanes` results from the low lanes of s, the rest of d zero when `clear`

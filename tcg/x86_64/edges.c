@@ -5,14 +5,14 @@
 // Hot:   sub budget, COUNT; js A; [cmp [context.code + slot], HANDLE; jne D;] jmp B, C or the target
 // Cold:  C: (only if there are flags to save) save flags; jmp the target
 //        A: add budget, COUNT; exit_reason = EXIT_BUDGET; to S
-//        D: (cross page only) exit_reason = X86_EXIT_JUMP; to S      the stub goes on through the jump cache
+//        D: (cross page only) add budget, COUNT; exit_reason = X86_EXIT_JUMP; to S      the stub goes on through the jump cache
 //        B: exit_edge = the edge
 //        S: save flags; store rip; jmp the edge stub
 // tcg_edge: patch_count = imm32 of the sub; patch_jump = first byte after js; patch_guard = the same when the
 // guard has room, else 0; stub = A; patch_saved = C, or 0 (its jump ends at A). Lengths of A and D are fixed.
 #include "tcg/x86_64/emitter.h"
 
-enum { LENGTH_A = 13, LENGTH_D = 17, LENGTH_GUARD = 17 };
+enum { LENGTH_A = 13, LENGTH_D = 24, LENGTH_GUARD = 17 };
 
 static void store_rip(struct x86_state *e, uint64_t rip)
 {
@@ -91,6 +91,7 @@ static void emit_edge_cold(struct x86_state *e, struct cold *c)
     set_reason(e, EXIT_BUDGET);
     uint8_t *from_a = jmp_short(e), *from_d = NULL;
     if (edge->patch_guard) {
+        sub_budget(e, true, 0); // who goes on through the jump cache pays there
         x_store_imm(&e->a, 2, frame_mem(FRAME_JUMP_ID), (int32_t)edge->flags_id);
         set_reason(e, X86_EXIT_JUMP);
         from_d = jmp_short(e);
@@ -167,6 +168,8 @@ static void write_count(uint8_t *code, const struct tcg_edge *edge, uint32_t cou
 {
     memcpy(code + edge->patch_count, &count, 4);
     memcpy(code + edge->stub + 3, &count, 4);
+    if (edge->patch_guard)
+        memcpy(code + edge->stub + LENGTH_A + 3, &count, 4);
 }
 
 void edges_link(void *state, struct tcg_edge *edge, struct tcg_block *to)

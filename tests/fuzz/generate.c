@@ -563,6 +563,8 @@ static bool try_unit(struct generator *g, unsigned row, unsigned number, struct 
         use_absolute(g, &e, is(&e, "fxsave") ? 16 : 1);
     if (is(&e, "cmpxchg") && !e.memory && e.opsize == 4)
         return false; // whether a register that is not exchanged loses its upper half depends on the vendor
+    if (is(&e, "movsxd") && e.p66)
+        return false; // vendors differ in whether it reads 2 or 4 bytes
     choose_prefixes(&e);
     uint16_t reads = row_read_flags(slot->row) & g->undefined[number];
     if (reads & FLAG_C1) {
