@@ -43,7 +43,7 @@ struct tb {
     uint32_t page_next[2];        // lists of page_info.blocks: index * 2 + which
     struct tcg_edge *incoming;
     uint32_t part, site_count;
-    uint32_t part_next;           // all blocks of the part
+    uint32_t part_next, part_previous; // all blocks of the part
     bool dead, linkable;
 };
 struct part {

@@ -45,8 +45,14 @@ bool tb_cache_init(struct engine *e, struct error **errp)
 
 void tb_cache_release(struct engine *e)
 {
-    tb_flush_all(e);
     tb_free_dead(e);
+    for (unsigned i = 0; i < ENGINE_PARTS; i++) { // nobody looks any more: no unlinking
+        for (uint32_t t = e->parts[i].first_tb, next; t; t = next) {
+            next = e->tbs[t]->part_next;
+            e->options.backend->release(e->backend_state, &e->tbs[t]->code);
+            free(e->tbs[t]);
+        }
+    }
     free(e->tbs);
     for (unsigned i = 0; i < ENGINE_PARTS; i++)
         free(e->parts[i].constants);
@@ -158,13 +164,25 @@ static void hash_remove(struct engine *e, struct tb *tb)
         *link = tb->hash_next;
 }
 
+// Blocks of a part are a doubly linked list by index.
+static void part_insert(struct engine *e, struct tb *tb)
+{
+    uint32_t first = e->parts[tb->part].first_tb;
+    tb->part_next = first;
+    tb->part_previous = 0;
+    if (first)
+        e->tbs[first]->part_previous = tb->index;
+    e->parts[tb->part].first_tb = tb->index;
+}
+
 static void part_remove(struct engine *e, struct tb *tb)
 {
-    uint32_t *link = &e->parts[tb->part].first_tb;
-    while (*link && *link != tb->index)
-        link = &e->tbs[*link]->part_next;
-    if (*link)
-        *link = tb->part_next;
+    if (tb->part_next)
+        e->tbs[tb->part_next]->part_previous = tb->part_previous;
+    if (tb->part_previous)
+        e->tbs[tb->part_previous]->part_next = tb->part_next;
+    else
+        e->parts[tb->part].first_tb = tb->part_next;
 }
 
 static void kill(struct engine *e, struct tb *tb)
@@ -443,8 +461,7 @@ retry:
         edge->rip = ir->edges[i].rip;
         edge->flags_id = ir->edges[i].flags_id;
     }
-    tb->part_next = e->parts[tb->part].first_tb;
-    e->parts[tb->part].first_tb = tb->index;
+    part_insert(e, tb);
     uint32_t bucket = tb_bucket(handle, rip, flags);
     tb->hash_next = e->hash[bucket];
     e->hash[bucket] = tb->index;

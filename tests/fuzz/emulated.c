@@ -31,7 +31,7 @@ struct emulated {
     struct engine_options options;
     struct engine *engine;
     struct x86_cpu *cpu;
-    unsigned looks;
+    unsigned looks, max_looks;
     bool done, timeout;
     uint32_t last_size, last_start;
     uint8_t filler[CODE_SIZE];
@@ -90,7 +90,7 @@ static void set_mode(struct x86_cpu *cpu)
     cpu_update_context(cpu);
 }
 
-struct emulated *emulated_new(const char *backend, unsigned block_insns)
+struct emulated *emulated_new(const char *backend, const struct emulated_options *options)
 {
     struct emulated *e = calloc(1, sizeof *e);
     struct error *error = NULL;
@@ -104,7 +104,9 @@ struct emulated *emulated_new(const char *backend, unsigned block_insns)
     e->target = x86_engine_target;
     e->target.deliver = record;
     e->options = (struct engine_options){ .backend = !strcmp(backend, "interp") ? &tcg_backend_interp : &tcg_backend_x86_64,
-                                          .code_size = 8u << 20, .icount_shift = -1, .max_insns = block_insns };
+                                          .code_size = 8u << 20, .icount_shift = -1, .max_insns = options->block,
+                                          .quantum = options->quantum, .flush_every = options->flush, .no_chain = options->no_chain };
+    e->max_looks = options->quantum ? 100000 / options->quantum : 3;
     e->tlb = tlb_machine_new(&e->memory, 8);
     e->engine = engine_new(&e->options, &e->target, &e->memory, e->tlb, &e->clock, &error);
     if (!e->engine)
@@ -200,7 +202,7 @@ static bool look(void *opaque)
     struct emulated *e = opaque;
     if (e->cpu->halted)
         return false;
-    e->timeout = e->looks++ >= 2;
+    e->timeout = e->looks++ >= e->max_looks;
     return !e->timeout;
 }
 

@@ -119,7 +119,9 @@ void native_run(struct native *n, const struct fuzz_case *c, struct fuzz_result 
 
 // ---- emulated.c
 struct emulated;
-struct emulated *emulated_new(const char *backend, unsigned block_insns);
+// Forced trouble: instructions of a translation and of a slice, a flush of all mappings every N block entries, 0: as usual.
+struct emulated_options { unsigned block, quantum, flush; bool no_chain; };
+struct emulated *emulated_new(const char *backend, const struct emulated_options *options);
 void emulated_free(struct emulated *e);
 const char *emulated_name(const struct emulated *e);
 void emulated_load(struct emulated *e, const struct fuzz_case *c); // code

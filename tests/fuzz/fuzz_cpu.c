@@ -6,7 +6,8 @@
 //   --seed N        the run (0)                   --time S       seconds (60; 0: no limit)
 //   --count N       cases (no limit)              --backend x86_64 | interp | both | native (the host against itself)
 //   --only NAME     mostly this mnemonic          --max-insns N  units of a sequence (12)
-//   --block N       instructions of a translation, at most (0: as usual)
+//   --block N       instructions of a translation, at most (0: as usual)   --quantum N   of a slice
+//   --flush N       forget all mappings every N block entries              --no-chain    never link blocks
 //   --coverage      fail when a row of the table was never executed; print the rows that are not tested, and why
 //   --case N        this one case, with its whole text      --stop N   after so many differences (5)
 // Exit status: 0 no difference, 1 differences, 77 not an x86-64 host.
@@ -22,8 +23,9 @@ struct options {
     uint64_t seed, count, one_case;
     double seconds;
     const char *backend;
-    unsigned block, stop;
+    unsigned stop;
     bool coverage, single;
+    struct emulated_options emulated;
     struct generate_options generate;
 };
 struct run {
@@ -220,6 +222,7 @@ static void parse(struct options *o, int argc, char **argv)
 {
     static const struct option names[] = { { "seed", 1, 0, 's' }, { "time", 1, 0, 't' }, { "count", 1, 0, 'c' }, { "backend", 1, 0, 'b' },
                                            { "only", 1, 0, 'o' }, { "max-insns", 1, 0, 'm' }, { "block", 1, 0, 'k' }, { "coverage", 0, 0, 'v' },
+                                           { "quantum", 1, 0, 'q' }, { "flush", 1, 0, 'f' }, { "no-chain", 0, 0, 'n' },
                                            { "case", 1, 0, 'x' }, { "stop", 1, 0, 'p' }, { 0 } };
     int key, at = 0;
     while ((key = getopt_long(argc, argv, "", names, &at)) != -1) {
@@ -231,7 +234,10 @@ static void parse(struct options *o, int argc, char **argv)
         case 'b': o->backend = optarg; break;
         case 'o': o->generate.only = optarg; break;
         case 'm': o->generate.max_insns = (unsigned)number(optarg, name); break;
-        case 'k': o->block = (unsigned)number(optarg, name); break;
+        case 'k': o->emulated.block = (unsigned)number(optarg, name); break;
+        case 'q': o->emulated.quantum = (unsigned)number(optarg, name); break;
+        case 'f': o->emulated.flush = (unsigned)number(optarg, name); break;
+        case 'n': o->emulated.no_chain = true; break;
         case 'v': o->coverage = true; break;
         case 'x': o->one_case = number(optarg, name); o->single = true; break;
         case 'p': o->stop = (unsigned)number(optarg, name); break;
@@ -271,9 +277,9 @@ int main(int argc, char **argv)
     rows_load();
     run.native = native_new();
     if (strcmp(run.o.backend, "native") && strcmp(run.o.backend, "interp"))
-        run.backends[run.backend_count++] = emulated_new("x86_64", run.o.block);
+        run.backends[run.backend_count++] = emulated_new("x86_64", &run.o.emulated);
     if (!strcmp(run.o.backend, "interp") || !strcmp(run.o.backend, "both"))
-        run.backends[run.backend_count++] = emulated_new("interp", run.o.block);
+        run.backends[run.backend_count++] = emulated_new("interp", &run.o.emulated);
     double start = now();
     if (run.o.single)
         single_case(&run);

@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ramjet-test: timeout=240
+"""The command line: what is refused, with which words, and what `help` shows. What is meant to be as in QEMU also passes with
+RAMJET_EMULATOR=qemu-system-x86_64."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../scripts'))
+from testlib import guest, vm  # noqa: E402
+from testlib.tap import Skip, Tap  # noqa: E402
+
+EMU = vm.emulator()
+QEMU = vm.is_qemu(EMU)
+SLOW = float(os.environ.get('RAMJET_SLOW') or 1)
+DIR = tempfile.TemporaryDirectory(prefix='cmdline')
+QUIET = ['-display', 'none', '-serial', 'none', '-monitor', 'none']
+KERNEL = ['-kernel', guest.kernel()]
+BACKEND = 'memory-backend-ram,id=m,size=128M'
+HOT = ['-m', '1G,slots=3,maxmem=4G']
+
+
+def run(*args, quiet=True):
+    return subprocess.run([*EMU, *(QUIET if quiet else []), *args], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=20 * SLOW, cwd=DIR.name)
+
+
+def refused(args, words, echo=None):
+    """Exit status 1; the first line on stderr begins with the program's name, holds the words, and names the option."""
+    r = run(*args)
+    line = r.stderr.split('\n')[0]
+    assert r.returncode == 1, f'exit status {r.returncode}: {r.stderr!r}'
+    assert words in line, f'{words!r} is not in {line!r}'
+    if not QEMU:
+        assert line.startswith('ramjet: '), repr(line)
+        assert (echo or args[-2]) in line, f'{echo or args[-2]} is not named: {line!r}'
+    assert not r.stdout.strip(), f'on stdout: {r.stdout!r}'
+
+
+AS_QEMU = (
+    (['-m', '1G,slots=3'], 'slots specified but no max-size'),
+    (['-m', '1G,slots=3,maxmem=512M'], 'invalid value of maxmem: maximum memory size (0x20000000) must be at least the initial memory '
+     'size (0x40000000)'),
+    (['-m', '1G,slots=3,maxmem=1G'], 'invalid value of maxmem: memory slots were specified but maximum memory size (0x40000000) is '
+     'equal to the initial memory size (0x40000000)'),
+    (['-m', '1G,slots=257,maxmem=4G'], 'unsupported amount of memory slots: 257'),
+    (['-m', '1G,slots=abc,maxmem=4G'], "Parameter 'slots' expects a number"),
+    (['-m', '1G,slots=3,maxmem=4X'], "Parameter 'maxmem' expects a non-negative number below 2^64"),
+    (['-m', '1X'], "Parameter 'size' expects a non-negative number below 2^64"),
+    (['-m', '99999999999999999999'], "is out of range for parameter 'size'"),
+    (['-m', '1G,bogus=1'], "Invalid parameter 'bogus'"),
+    (['-m', '1G,slots=1,maxmem=100T'], 'phys-bits too low (40)'),
+    ([*HOT, '-object', 'memory-backend-ram,id=m1'], "Parameter 'size' is missing"),
+    ([*HOT, '-object', 'foo,id=m1'], "Parameter 'qom-type' does not accept value 'foo'"),
+    ([*HOT, '-device', 'pc-dim,id=d'], "'pc-dim' is not a valid device model name"),
+    ([*HOT, '-device', 'pc-dimm,id=d'], "'memdev' property must be set"),
+    ([*HOT, '-device', 'pc-dimm,id=d,memdev=nosuch'], "Device 'nosuch' not found"),
+    ([*HOT, '-object', BACKEND, '-device', 'pc-dimm,id=d,memdev=m,slot=3'], 'invalid slot number 3, valid range is [0-2]'),
+    ([*HOT, '-object', BACKEND, '-device', 'pc-dimm,id=d,memdev=m,bogus=3'], "Property 'pc-dimm.bogus' not found"),
+    ([*HOT, '-object', BACKEND, '-device', 'pc-dimm,id=d,memdev=m', '-device', 'pc-dimm,id=e,memdev=m'],
+     "can't use already busy memdev: m"),
+    (['-m', '1G', '-object', BACKEND, '-device', 'pc-dimm,id=d,memdev=m'], "no slots where allocated, please specify the 'slots' option"),
+    (['-chardev', 'foo,id=x'], "'foo' is not a valid char"),
+    (['-chardev', 'null,id=x', '-chardev', 'null,id=x'], "Duplicate ID 'x' for chardev"),
+    (['-mon', 'nosuch'], 'chardev "nosuch" not found'),
+    (['-nosuchoption'], '-nosuchoption: invalid option'),
+    (['-kernel'], '-kernel: requires an argument'),
+)
+
+
+def as_qemu(args, words):
+    refused([*args, *(KERNEL if len(args) > 1 else [])], words, echo=args[-2] if len(args) > 1 else args[0])
+
+
+NEAREST = (
+    (['-kernle', 'x'], '-kernel'), (['-machine', 'pc,acpl=on'], 'acpi'), (['-m', '1G,slot=3'], 'slots'),
+    (['-accel', 'tcg,backed=interp'], 'backend'), (['-chardev', 'sockt,id=x'], 'socket'), (['-d', 'in_asn'], 'in_asm'),
+    ([*HOT, '-object', 'memory-backend-rm,id=m,size=1G', *KERNEL], 'memory-backend-ram'), ([*HOT, '-device', 'pc-dim', *KERNEL], 'pc-dimm'),
+    ([*HOT, '-object', BACKEND, '-device', 'pc-dimm,memdev=m,slto=1', *KERNEL], 'slot'),
+)
+
+
+def nearest(args, word):
+    if QEMU:
+        raise Skip('QEMU does not say')
+    r = run(*args)
+    assert r.returncode == 1, f'exit status {r.returncode}: {r.stderr!r}'
+    assert f"'{word}'" in r.stderr, f'{word} is not offered: {r.stderr!r}'
+
+
+REFUSED = (
+    (['-machine', 'nosuch'], 'nosuch'), (['-machine', 'pc,acpi=perhaps'], 'perhaps'), (['-cpu', 'nosuch'], 'nosuch'),
+    (['-cpu', 'max,+nosuch'], 'nosuch'), (['-smp', '0'], '0'), (['-smp', '2,foo=1'], 'foo'), (['-rtc', 'base=xx'], 'xx'),
+    (['-icount', 'shift=99'], '99'), (['-accel', 'nosuch'], 'nosuch'), (['-serial', 'nosuch'], 'nosuch'), (['-monitor', 'nosuch'], 'nosuch'),
+    (['-monitor', 'chardev:nosuch'], 'nosuch'), (['-display', 'nosuch'], 'nosuch'), (['-D', '/nosuch/log', '-d', 'int'], '/nosuch/log'),
+)
+
+
+def refused_by_name(args, word):
+    r = run(*args, *KERNEL)
+    line = r.stderr.split('\n')[0]
+    assert r.returncode == 1, f'exit status {r.returncode}: {r.stderr!r}'
+    assert word in line, f'{word} is not in {line!r}'
+
+
+def memory_accepted():
+    if QEMU:
+        raise Skip('QEMU runs then')
+    for text, size in (('512M', 512), ('256', 256), ('1.5G', 1536), ('size=256M', 256), ('0.25GiB', 256), ('268435456B', 256), ('256MB', 256),
+                       ('0x10000000', 256), ('1G,maxmem=4G', 1024), ('1G,maxmem=1G', 1024), ('1G,slots=0', 1024)):
+        v = vm.VM(EMU, ['-S', '-m', text, *KERNEL])
+        try:
+            got = v.hmp('info memory_size_summary')
+            assert got.startswith(f'base memory: {size << 20}'), f'-m {text}: {got!r}'
+        finally:
+            v.close()
+
+
+def later_values_win():
+    with vm.VM(EMU, ['-S', '-m', '1G', '-m', 'slots=1,slots=2', '-m', 'maxmem=2G', *KERNEL]) as v:
+        assert v.hmp('info memory_size_summary').startswith(f'base memory: {1 << 30}')
+        assert v.hmp('object_add memory-backend-ram,id=m,size=128M') == ''
+        assert v.hmp('device_add pc-dimm,memdev=m,slot=2').startswith('Error: invalid slot number 2, valid range is [0-1]')
+
+
+def objects_come_first():
+    with vm.VM(EMU, ['-S', *HOT, '-device', 'pc-dimm,id=d,memdev=m', '-object', BACKEND, *KERNEL]) as v:
+        assert 'Memory device [dimm]: "d"' in v.hmp('info memory-devices')
+
+
+def version():
+    r = run('-version', quiet=False)
+    assert r.returncode == 0 and re.search(r'version 10\.\d+\.\d+ \(', r.stdout.split('\n')[0]), r.stdout
+    if not QEMU:
+        assert re.match(r'QEMU-compatible emulator version 10\.0\.0 \(Ramjet \d+\.\d+\.\d+\)\n', r.stdout), r.stdout
+
+
+def help_text():
+    r = run('-help', quiet=False)
+    assert r.returncode == 0 and not r.stderr
+    for name in ('machine', 'accel', 'cpu', 'smp', 'm', 'kernel', 'initrd', 'append', 'object', 'device', 'chardev', 'serial', 'monitor', 'mon',
+                 'nographic', 'display', 'nodefaults', 'no-reboot', 'no-shutdown', 'S', 'rtc', 'name', 'd', 'D', 'version'):
+        assert re.search(rf'^ *-{name}\b', r.stdout, re.M), f'-{name} is not in the help'
+
+
+HELP = (('-machine', 'pc'), ('-M', 'pc'), ('-cpu', 'max'), ('-accel', 'tcg'), ('-device', 'pc-dimm'), ('-object', 'memory-backend-ram'),
+        ('-chardev', 'socket'), ('-d', 'in_asm'))
+
+
+def help_value(option, word):
+    r = run(option, 'help')
+    assert r.returncode == 0, f'{option} help: exit status {r.returncode}, {r.stderr!r}'
+    assert word in r.stdout, f'{option} help: {r.stdout!r}'
+
+
+def device_properties():
+    r = run('-device', 'pc-dimm,help')
+    assert r.returncode == 0 and re.search(r'\bmemdev\b', r.stdout) and re.search(r'\bslot\b', r.stdout), r.stdout + r.stderr
+
+
+def other_accelerators():
+    """In a list, what is not there is skipped with a warning."""
+    with vm.VM(EMU, ['-S', '-accel', 'nvmm' if QEMU else 'kvm', '-accel', 'tcg', *KERNEL]) as v:
+        assert v.hmp('info status') == 'VM status: paused (prelaunch)'
+
+
+def shared_without_mux():
+    r = run('-chardev', 'null,id=x', '-serial', 'chardev:x', '-monitor', 'chardev:x', *KERNEL, quiet=False)
+    assert r.returncode != 0 and re.search('in use', r.stderr), f'{r.returncode}, {r.stderr!r}'
+
+
+def stdio_twice():
+    r = run('-display', 'none', '-serial', 'stdio', '-monitor', 'stdio', *KERNEL, quiet=False)
+    assert r.returncode == 1 and 'cannot use stdio by multiple character devices' in r.stderr, f'{r.returncode}, {r.stderr!r}'
+
+
+def input_at_its_end():
+    """-serial stdio with standard input at its end, closed or a file: the machine runs on."""
+    for stdin in ('/dev/null', __file__):
+        with tempfile.TemporaryDirectory() as d, open(stdin) as f:
+            p = subprocess.Popen([*EMU, '-display', 'none', '-S', '-serial', 'stdio', '-monitor', f'unix:{d}/m,server=on,wait=off', *KERNEL],
+                                 stdin=f, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(1 * SLOW)
+            alive = p.poll() is None
+            p.terminate()
+            out, err = p.communicate(timeout=10)
+            assert alive, f'ended with {p.returncode}: {err!r}'
+            assert not os.path.exists(d + '/m'), 'the socket is left behind'
+
+
+def waits_for_client():
+    """server=on waits for its first client, says so, and goes on when it is there."""
+    with tempfile.TemporaryDirectory() as d:
+        p = subprocess.Popen([*EMU, '-display', 'none', '-S', '-serial', 'none', '-monitor', f'unix:{d}/m,server=on', *KERNEL],
+                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            line = p.stderr.readline()
+            assert re.search('waiting for connection', line, re.I) and d in line, repr(line)
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(d + '/m')
+                s.settimeout(10 * SLOW)
+                text = b''
+                while not text.endswith(b'(qemu) '):
+                    text += s.recv(4096)
+        finally:
+            p.terminate()
+            p.communicate(timeout=10)
+
+
+def ends_while_waiting():
+    """SIGTERM ends it while it waits for the first client, and the socket goes, too."""
+    if QEMU:
+        raise Skip('QEMU leaves the socket')
+    with tempfile.TemporaryDirectory() as d:
+        p = subprocess.Popen([*EMU, '-display', 'none', '-S', '-serial', 'none', '-monitor', f'unix:{d}/m,server=on', *KERNEL],
+                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        p.stderr.readline()
+        p.send_signal(signal.SIGTERM)
+        p.communicate(timeout=10)
+        assert not os.listdir(d), f'left behind: {os.listdir(d)}'
+
+
+def tcp_monitor():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    p = subprocess.Popen([*EMU, '-display', 'none', '-S', '-serial', 'none', '-monitor', 'none', '-chardev',
+                          f'socket,id=t,host=127.0.0.1,port={port},server=on,wait=off', '-mon', 't', *KERNEL], stdin=subprocess.DEVNULL,
+                         stderr=subprocess.PIPE)
+    try:
+        end = time.time() + 10 * SLOW
+        while True:
+            try:
+                s = socket.create_connection(('127.0.0.1', port), 5)
+                break
+            except ConnectionRefusedError:
+                assert time.time() < end and p.poll() is None, p.stderr.read() if p.poll() is not None else 'nobody listens'
+                time.sleep(0.05)
+        s.settimeout(10 * SLOW)
+        text = b''
+        while not text.endswith(b'(qemu) '):
+            text += s.recv(4096)
+        s.close()
+    finally:
+        p.terminate()
+        p.communicate(timeout=10)
+
+
+def signals_end_it():
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        v = vm.VM(EMU, ['-S', *KERNEL])
+        try:
+            assert v.hmp('info status')
+            v.p.send_signal(number)
+            status = v.wait_exit(10)
+            assert status == 0, f'signal {number}: exit status {status}'
+            assert not os.path.exists(v.hp), 'the socket is left behind'
+        finally:
+            v.close()
+
+
+tap = Tap()
+for args, words in AS_QEMU:
+    tap.case('refused: ' + ' '.join(args), as_qemu, args, words)
+for args, word in REFUSED:
+    tap.case('refused by name: ' + ' '.join(args), refused_by_name, args, word)
+for args, word in NEAREST:
+    tap.case('nearest spelling: ' + ' '.join(x for x in args if x not in KERNEL), nearest, args, word)
+for option, word in HELP:
+    tap.case(f'{option} help', help_value, option, word)
+for f in (memory_accepted, later_values_win, objects_come_first, version, help_text, device_properties, other_accelerators, shared_without_mux,
+          stdio_twice, input_at_its_end, waits_for_client, ends_while_waiting, tcp_monitor, signals_end_it):
+    tap.case(f.__name__.replace('_', ' '), f)
+tap.done()

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# ramjet-test: timeout=120
+"""Serial port and monitor on one terminal (mon:stdio): the escapes of Ctrl-A, line editing, history and completion, and the
+terminal's state at the end and around a stop. The guest stays paused."""
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../scripts'))
+from testlib import guest, vm  # noqa: E402
+from testlib.tap import Skip, Tap  # noqa: E402
+
+EMU = vm.emulator()
+QEMU = vm.is_qemu(EMU)
+SLOW = float(os.environ.get('RAMJET_SLOW') or 1)
+ARGS = ['-S', '-m', '1G,slots=3,maxmem=4G', '-display', 'none', '-kernel', guest.kernel()]
+ECHO, ICANON, ISIG = termios.ECHO, termios.ICANON, termios.ISIG
+
+
+class Terminal:
+    """The emulator on a pseudo terminal of its own session."""
+
+    def __init__(self, *args):
+        self.master, self.slave = pty.openpty()
+        self.before = termios.tcgetattr(self.slave)
+        self.text = ''
+
+        def lead():
+            os.setsid()
+            import fcntl
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        self.p = subprocess.Popen([*EMU, *ARGS, *args], stdin=self.slave, stdout=self.slave, stderr=self.slave, preexec_fn=lead)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.p.poll() is None:
+            self.p.kill()
+        self.p.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+    def flags(self):
+        return termios.tcgetattr(self.slave)[3]
+
+    def pump(self, seconds):
+        if select.select([self.master], [], [], seconds)[0]:
+            self.text += os.read(self.master, 65536).decode('latin1')
+
+    def until(self, what, test, seconds=10):
+        end = time.time() + seconds * SLOW
+        while not test():
+            assert time.time() < end, f'{what}; last: {self.text[-300:]!r}'
+            self.pump(0.05)
+
+    def expect(self, pattern, seconds=10):
+        """Wait for the pattern in what came since the last call."""
+        self.until(f'no {pattern!r}', lambda: re.search(pattern, self.text), seconds)
+        got, self.text = self.text, ''
+        return got
+
+    def send(self, text):
+        os.write(self.master, text.encode())
+
+    def raw(self):
+        self.until('not raw', lambda: not self.flags() & (ECHO | ICANON))
+
+    def monitor(self):
+        self.raw()
+        time.sleep(0.3 * SLOW)
+        self.send('\x01c')
+        self.expect(r'\(qemu\) ')
+
+    def ends(self, status=0):
+        self.until('still running', lambda: self.p.poll() is not None)
+        assert self.p.returncode == status, f'exit status {self.p.returncode}'
+        assert termios.tcgetattr(self.slave)[:4] == self.before[:4], 'the terminal is not as it was'
+
+
+def escapes():
+    with Terminal('-serial', 'mon:stdio') as t:
+        t.raw()
+        time.sleep(0.3 * SLOW)
+        t.send('\x01h')
+        t.expect(r'C(trl)?-[aA] x')
+        t.monitor()
+        t.send('info status\r')
+        t.expect(r'VM status: paused \(prelaunch\)\r\n')
+        t.send('\x01c')          # back to the serial port: what is typed now is not for the monitor
+        time.sleep(0.2)
+        t.text = ''
+        t.send('quit\r')
+        time.sleep(0.5)
+        assert t.p.poll() is None, 'the monitor got what was typed for the guest'
+        t.send('\x01c')
+        t.expect(r'\(qemu\) ')
+        t.send('info status\r')
+        t.expect(r'VM status: paused')
+        t.send('\x01x')
+        t.ends()
+
+
+def control_c_is_the_guests():
+    with Terminal('-serial', 'mon:stdio') as t:
+        t.raw()
+        assert not t.flags() & ISIG, 'Ctrl-C would end the emulator'
+        t.send('\x03')
+        time.sleep(0.3)
+        assert t.p.poll() is None
+        t.send('\x01x')
+        t.ends()
+
+
+def control_c_ends():
+    """-serial stdio without the monitor: Ctrl-C ends, as in QEMU."""
+    with Terminal('-serial', 'stdio', '-monitor', 'none') as t:
+        t.raw()
+        assert t.flags() & ISIG
+        time.sleep(0.3 * SLOW)
+        t.send('\x03')
+        t.ends()
+
+
+def nographic_default():
+    with Terminal('-nographic') as t:
+        t.monitor()
+        t.send('info status\r')
+        t.expect(r'VM status: paused')
+        t.send('quit\r')
+        t.ends()
+
+
+def editing():
+    with Terminal('-serial', 'mon:stdio') as t:
+        t.monitor()
+        for keys in ('info statusx\x7f\r',            # delete
+                     'status\x01\x01info \r',         # Ctrl-A Ctrl-A: to the start
+                     'info statux\x1b[Ds\x1b[C\x7f\r',  # left, insert, right, delete
+                     'nonsense\x15info status\r',     # Ctrl-U
+                     'info nonsense\x17status\r',     # Ctrl-W
+                     'info status now\x1b[D\x1b[D\x1b[D\x1b[D\x0b\r'):  # Ctrl-K
+            t.text = ''
+            t.send(keys)
+            t.expect(r'VM status: paused \(prelaunch\)')
+        t.send('\x01x')
+        t.ends()
+
+
+def history():
+    with Terminal('-serial', 'mon:stdio') as t:
+        t.monitor()
+        t.send('info status\r')
+        t.expect(r'VM status: paused')
+        t.send('info version\r')
+        t.expect(r'10\.\d+\.\d+')
+        t.send('\x1b[A\x1b[A\r')
+        t.expect(r'VM status: paused')
+        t.send('\x01x')
+        t.ends()
+
+
+def completion():
+    with Terminal('-serial', 'mon:stdio') as t:
+        t.monitor()
+        t.send('info stat\t\r')
+        t.expect(r'VM status: paused')
+        t.send('object_add memory-backend-ram,id=longname,size=128M\r')
+        t.expect(r'\n.*\(qemu\) ')
+        t.send('object_d\t')
+        t.expect(r'object_del')
+        t.send('long\t\r')
+        t.expect(r'\n.*\(qemu\) ')
+        t.send('object_del longname\r')
+        t.expect(r"object 'longname' not found")
+        t.send('\x01x')
+        t.ends()
+
+
+def stop_and_go_on():
+    """A stop by SIGTSTP gives the terminal back, going on takes it again."""
+    if QEMU:
+        raise Skip('QEMU does not')
+    with Terminal('-serial', 'mon:stdio') as t:
+        t.raw()
+        time.sleep(0.3 * SLOW)
+        t.p.send_signal(signal.SIGTSTP)
+        t.until('raw while stopped', lambda: t.flags() & ECHO and t.flags() & ICANON)
+        t.p.send_signal(signal.SIGCONT)
+        t.raw()
+        t.send('\x01x')
+        t.ends()
+
+
+def crash_gives_the_terminal_back():
+    if QEMU:
+        raise Skip('QEMU does not')
+    with Terminal('-serial', 'mon:stdio') as t:
+        t.raw()
+        time.sleep(0.3 * SLOW)
+        t.p.send_signal(signal.SIGABRT)
+        t.ends(-signal.SIGABRT)
+
+
+tap = Tap()
+for f in (escapes, control_c_is_the_guests, control_c_ends, nographic_default, editing, history, completion, stop_and_go_on,
+          crash_gives_the_terminal_back):
+    tap.case('terminal: ' + f.__name__.replace('_', ' '), f)
+tap.done()
