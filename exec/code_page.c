@@ -20,10 +20,6 @@ uint32_t code_page_handle(struct engine *e, uint64_t va, struct ram_block *ram, 
         if (page->va == va && page->ram_id == ram->id && page->offset == offset)
             return i;
     }
-    if (e->page_count == HANDLE_LIMIT) {
-        tb_flush_all(e);
-        bucket = page_bucket(va, ram->id, offset);
-    }
     uint32_t handle = e->page_count++;
     e->pages[handle] = (struct code_page){ .va = va, .ram = ram, .ram_id = ram->id, .offset = offset,
                                            .next = e->page_hash[bucket] };

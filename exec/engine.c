@@ -53,24 +53,31 @@ void engine_start_time(struct engine *e)
 
 uint32_t engine_intern_flags(struct engine *e, uint32_t flags)
 {
-    uint32_t slot = flags * 0x9e3779b1u >> 22;
-    for (;; slot = (slot + 1) & 1023) {
+    uint32_t slot = flags * 0x9e3779b1u >> 16;
+    for (;; slot = (slot + 1) & (FLAGS_SLOTS - 1)) {
         uint32_t id = e->flag_hash[slot];
         if (!id)
             break;
         if (e->flag_keys[id] == flags)
             return id;
     }
-    if (e->flag_count >= 1000) { // a thousand modes at once: start over
-        memset(e->flag_hash, 0, sizeof e->flag_hash);
-        e->flag_count = 0;
-        tb_flush_all(e);
-        slot = flags * 0x9e3779b1u >> 22;
-    }
-    uint32_t id = ++e->flag_count;
+    uint32_t id = ++e->flag_count; // tables_full keeps room for what one translation can ask for
     e->flag_keys[id] = flags;
     e->flag_hash[slot] = (uint16_t)id;
     return id;
+}
+
+// Ids and handles may only start over when no block exists: looked at between blocks.
+static bool tables_full(const struct engine *e)
+{
+    return e->flag_count > FLAGS_LIMIT - 1024 || e->page_count > HANDLE_LIMIT - 16;
+}
+
+static void restart_tables(struct engine *e)
+{
+    tb_flush_all(e);
+    memset(e->flag_hash, 0, sizeof e->flag_hash);
+    e->flag_count = 0;
 }
 
 // ---- changes of the memory view
@@ -268,6 +275,10 @@ static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
             edge = NULL;
         }
         forced_flush(e);
+        if (tables_full(e)) {
+            restart_tables(e);
+            edge = NULL;
+        }
         if (e->graveyard) {
             if (edge && ((struct tb *)edge->from)->dead)
                 edge = NULL;
@@ -315,6 +326,11 @@ static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
         }
         if (cpu->exit_reason == EXIT_HALT)
             return;
+        if (cpu->yield) { // PAUSE: another vCPU may have what this one waits for
+            cpu->yield = 0;
+            if (e->cpu_count > 1)
+                return;
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 #define TB_HASH_BITS 16
 #define HANDLE_LIMIT (1u << 20)
 #define FLAGS_LIMIT 0x7ff0u
+#define FLAGS_SLOTS 0x10000u
 #define MAX_CPUS 64
 
 struct site_row {       // side-table row
@@ -78,7 +79,7 @@ struct engine {
     uint32_t page_count, page_hash[1u << TB_HASH_BITS];
     struct tb *graveyard;         // dead blocks, freed at the top of the loop (through incoming)
     uint32_t flag_keys[FLAGS_LIMIT], flag_count;
-    uint16_t flag_hash[1024];
+    uint16_t flag_hash[FLAGS_SLOTS];
     // I/O sites: known places where an access reaches a device
     uint64_t io_sites[4096];
     // time

@@ -82,10 +82,8 @@ static void set_mode(struct x86_cpu *cpu)
     cpu->cpl = 3;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         cpu->seg[i] = (struct segment){ 0 };
-    cpu->seg[SEG_CS] = (struct segment){ .selector = 0x33, .limit = 0xffffffff, .attr = 0xafb };
-    cpu->seg[SEG_SS] = (struct segment){ .selector = 0x2b, .limit = 0xffffffff, .attr = 0xcf3 };
-    cpu->seg[SEG_CS].attr = SEG_G | SEG_L | SEG_P | SEG_S | 3 << 5 | 0xb;
-    cpu->seg[SEG_SS].attr = SEG_G | SEG_DB | SEG_P | SEG_S | 3 << 5 | 3;
+    cpu->seg[SEG_SS] = cpu->seg[SEG_DS] = cpu->seg[SEG_ES] =
+        (struct segment){ .selector = 0x2b, .limit = 0xffffffff, .attr = SEG_G | SEG_DB | SEG_P | SEG_S | 3 << 5 | 3 };
     cpu->halted = cpu->waiting_sipi = false;
     cpu_update_context(cpu);
 }
@@ -144,8 +142,10 @@ const char *emulated_name(const struct emulated *e) { return e->options.backend-
 
 // ---- state in and out
 
-static void load_state(struct x86_cpu *cpu, const struct fuzz_state *s)
+static void load_state(struct x86_cpu *cpu, const struct fuzz_state *s, bool compat)
 {
+    cpu->seg[SEG_CS] = (struct segment){ .selector = compat ? 0x23 : 0x33, .limit = 0xffffffff,
+                                         .attr = (compat ? SEG_DB : SEG_L) | SEG_G | SEG_P | SEG_S | 3 << 5 | 0xb };
     memcpy(cpu->regs, s->gpr, sizeof cpu->regs);
     cpu->head.rip = s->rip;
     cpu->halted = false;
@@ -225,7 +225,7 @@ void emulated_run(struct emulated *e, const struct fuzz_case *c, struct fuzz_res
     for (unsigned i = 0; i < 2; i++)
         memcpy(data_page(e, i), data + 0x1000 * i, 0x1000);
     memcpy(e->ram->host + STACK_PHYSICAL, case_stack(c), STACK_SIZE);
-    load_state(e->cpu, &c->state);
+    load_state(e->cpu, &c->state, c->compat);
     e->looks = 0;
     e->timeout = false;
     struct engine_owner owner = { .look = look, .idle = idle, .opaque = e };

@@ -60,6 +60,7 @@ struct unit {
 };
 struct fuzz_case {
     uint64_t seed;
+    bool compat;             // 32-bit code (compatibility mode), else 64-bit
     unsigned unit_count;
     struct unit units[MAX_UNITS];
     struct fuzz_state state;
@@ -85,16 +86,16 @@ struct fuzz_result {
 // ---- rows.c: which rows are tested, and what the manual leaves undefined
 unsigned rows_load(void);                       // from the decode table; returns their number
 const struct table_slot *row_slot(unsigned index);
-const char *row_skip_reason(unsigned index);    // NULL: tested
+const char *row_skip_reason(unsigned index, bool compat); // NULL: tested
 void row_name(unsigned index, char *text, size_t size);
 uint16_t row_undefined_flags(const struct opcode_row *row, const struct insn *in); // after it completed
 uint16_t row_defined_flags(const struct opcode_row *row);
 uint16_t row_read_flags(const struct opcode_row *row);
 bool row_keeps_flags(const struct opcode_row *row, const struct insn *in); // may leave them as they were
-void rows_print_skipped(FILE *out);
+void rows_print_skipped(FILE *out, bool compat);
 
 // ---- generate.c, values.c
-struct generate_options { unsigned max_insns; const char *only; };
+struct generate_options { unsigned max_insns; const char *only; bool compat; };
 void case_generate(struct fuzz_case *c, uint64_t seed, const struct generate_options *options);
 void case_layout(struct fuzz_case *c);
 unsigned generate_refused(void); // rows that the decoder read as something else, so far; printed when first met

@@ -8,6 +8,7 @@
 //   --only NAME     mostly this mnemonic          --max-insns N  units of a sequence (12)
 //   --block N       instructions of a translation, at most (0: as usual)   --quantum N   of a slice
 //   --flush N       forget all mappings every N block entries              --no-chain    never link blocks
+//   --compat        32-bit code: compatibility mode
 //   --coverage      fail when a row of the table was never executed; print the rows that are not tested, and why
 //   --case N        this one case, with its whole text      --stop N   after so many differences (5)
 // Exit status: 0 no difference, 1 differences, 77 not an x86-64 host.
@@ -194,7 +195,7 @@ static int coverage(const struct run *run)
     for (unsigned i = 0; i < rows; i++) {
         char name[64];
         row_name(i, name, sizeof name);
-        if (row_skip_reason(i))
+        if (row_skip_reason(i, run->o.generate.compat))
             continue;
         tested++;
         least = run->hits[i] < least ? run->hits[i] : least;
@@ -223,7 +224,7 @@ static void parse(struct options *o, int argc, char **argv)
     static const struct option names[] = { { "seed", 1, 0, 's' }, { "time", 1, 0, 't' }, { "count", 1, 0, 'c' }, { "backend", 1, 0, 'b' },
                                            { "only", 1, 0, 'o' }, { "max-insns", 1, 0, 'm' }, { "block", 1, 0, 'k' }, { "coverage", 0, 0, 'v' },
                                            { "quantum", 1, 0, 'q' }, { "flush", 1, 0, 'f' }, { "no-chain", 0, 0, 'n' },
-                                           { "case", 1, 0, 'x' }, { "stop", 1, 0, 'p' }, { 0 } };
+                                           { "case", 1, 0, 'x' }, { "compat", 0, 0, '3' }, { "stop", 1, 0, 'p' }, { 0 } };
     int key, at = 0;
     while ((key = getopt_long(argc, argv, "", names, &at)) != -1) {
         const char *name = key == '?' ? "" : names[at].name;
@@ -240,6 +241,7 @@ static void parse(struct options *o, int argc, char **argv)
         case 'n': o->emulated.no_chain = true; break;
         case 'v': o->coverage = true; break;
         case 'x': o->one_case = number(optarg, name); o->single = true; break;
+        case '3': o->generate.compat = true; break;
         case 'p': o->stop = (unsigned)number(optarg, name); break;
         default: exit(2);
         }
@@ -290,7 +292,7 @@ int main(int argc, char **argv)
            run.o.seed, run.o.backend, run.cases, seconds, (double)run.cases / seconds, run.faults, run.timeouts, run.crashes, run.differences);
     int status = run.differences != 0;
     if (run.o.coverage) {
-        rows_print_skipped(stdout);
+        rows_print_skipped(stdout, run.o.generate.compat);
         status |= coverage(&run);
     }
     native_free(run.native);

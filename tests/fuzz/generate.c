@@ -7,13 +7,13 @@
 #include "target/i386/cpu.h"
 #include "tests/fuzz/fuzz.h"
 
-#define DECODE_FLAGS (BF_CS_L | BF_CPL_USER | BF_PE | BF_SSE_OK)
+#define DECODE_FLAGS(compat) (((compat) ? BF_CS_DB | BF_SS_DB : BF_CS_L) | BF_CPL_USER | BF_PE | BF_SSE_OK)
 #define MAX_TRIES 20
 
 struct encoder {
     struct rng *r;
     const struct table_slot *slot;
-    bool p66, p67, w, lock, need_rex, forbid_rex, has_modrm, memory, rip_relative, register_only, memory_only;
+    bool compat, p66, p67, w, lock, need_rex, forbid_rex, has_modrm, memory, rip_relative, register_only, memory_only;
     uint8_t rep, seg, rex, modrm, sib, has_sib, disp_size, imm_size, opsize, access;
     bool align16;
     int64_t disp;
@@ -34,15 +34,18 @@ static unsigned refused_count;
 static uint8_t refused[2048];
 static unsigned eligible[2048], eligible_count, only[2048], only_count;
 static const char *only_name;
+static bool only_compat;
 
 unsigned generate_refused(void) { return refused_count; }
 
 // ---- registers and addresses
 
+static unsigned registers(const struct generator *g) { return g->c->compat ? 8 : 16; }
+
 static unsigned pick_register(struct generator *g)
 {
     for (;;) {
-        unsigned n = rng_below(&g->r, 16);
+        unsigned n = rng_below(&g->r, registers(g));
         bool held = n == g->pointer[0] || n == g->pointer[1] || n == g->index || n == R_RSP;
         if (!held || rng_percent(&g->r, 3))
             return n;
@@ -68,7 +71,7 @@ static uint64_t pick_address(struct generator *g, struct encoder *e)
         a = (int64_t)(int32_t)rng_next(r);
     if (e->align16 ? rng_percent(r, 95) : rng_percent(r, 40))
         a &= ~(uint64_t)((e->align16 ? 16 : size & -size) - 1);
-    return a;
+    return e->compat ? (uint32_t)a : a;
 }
 
 static void set_base(struct encoder *e, unsigned base, int64_t disp)
@@ -92,6 +95,12 @@ static void set_base(struct encoder *e, unsigned base, int64_t disp)
 
 static void set_absolute(struct encoder *e, int64_t address)
 {
+    if (e->compat && !e->has_sib && rng_percent(e->r, 50)) { // without SIB
+        e->modrm |= 5;
+        e->disp_size = 4;
+        e->disp = address;
+        return;
+    }
     e->modrm |= 4;
     e->sib = (uint8_t)((e->has_sib ? e->sib & 0xf8 : 4 << 3) | 5);
     e->has_sib = true;
@@ -105,9 +114,11 @@ static void set_memory(struct generator *g, struct encoder *e)
     e->memory = true;
     e->target = pick_address(g, e);
     if (rng_percent(r, 5))
-        e->seg = rng_percent(r, 70) ? rng_percent(r, 50) ? 0x64 : 0x65 : (uint8_t)(0x26 + 8 * rng_below(r, 4));
+        e->seg = rng_percent(r, e->compat ? 5 : 70) ? rng_percent(r, 50) ? 0x64 : 0x65 : (uint8_t)(0x26 + 8 * rng_below(r, 4));
+    if (e->compat && (e->seg == 0x2e || e->seg >= 0x64)) // the emulator does not check segment types and null selectors
+        e->seg = 0;
     uint64_t ea = e->target - (e->seg == 0x64 ? g->c->state.fs_base : e->seg == 0x65 ? g->c->state.gs_base : 0);
-    e->p67 = rng_percent(r, 4) && !(ea >> 32);
+    e->p67 = !e->compat && rng_percent(r, 4) && !(ea >> 32);
     unsigned form = rng_below(r, 100), p = rng_below(r, 2), scale = rng_below(r, 4);
     if (form >= 50 && form < 75) {
         e->has_sib = true;
@@ -116,16 +127,18 @@ static void set_memory(struct generator *g, struct encoder *e)
         ea -= g->index_value << scale;
     }
     int64_t from_base = (int64_t)(ea - g->pointer_value[p]);
+    if (e->compat)
+        from_base = (int32_t)from_base;
     if (form < 62 && from_base == (int32_t)from_base) {
         set_base(e, g->pointer[p], from_base);
     } else if (form < 75) {
         set_absolute(e, (int32_t)ea);
-    } else if (form < 88 && !e->seg) {
+    } else if (form < 88 && !e->seg && !e->compat) {
         e->rip_relative = true;
         e->modrm |= 5;
         e->disp_size = 4;
     } else if (form == 99) {
-        set_base(e, rng_below(r, 16), (int8_t)rng_next(r)); // wherever it points
+        set_base(e, rng_below(r, registers(g)), (int8_t)rng_next(r)); // wherever it points
     } else {
         set_absolute(e, (int32_t)ea);
     }
@@ -180,7 +193,7 @@ static bool set_operand(struct generator *g, struct encoder *e, enum operand_spe
         if (e->memory_only || (!e->register_only && rng_percent(r, 50)))
             set_memory(g, e);
         else
-            set_rm_register(e, s >= O_Vx ? rng_below(r, 16) : pick_register(g), s == O_Eb);
+            set_rm_register(e, s >= O_Vx ? rng_below(r, registers(g)) : pick_register(g), s == O_Eb);
         return true;
     case O_Mb: case O_Mw: case O_Md: case O_Mq: case O_Mdq: case O_M: case O_Mp:
         if (e->register_only)
@@ -191,11 +204,11 @@ static bool set_operand(struct generator *g, struct encoder *e, enum operand_spe
         set_memory(g, e);
         return true;
     case O_Rv: case O_Rd: case O_Ry: e->has_modrm = true; set_rm_register(e, pick_register(g), false); return true;
-    case O_Ux: case O_Nq: e->has_modrm = true; set_rm_register(e, rng_below(r, 16), false); return true;
+    case O_Ux: case O_Nq: e->has_modrm = true; set_rm_register(e, rng_below(r, registers(g)), false); return true;
     case O_Gb: case O_Gw: case O_Gd: case O_Gq: case O_Gv: case O_Gy: e->has_modrm = true; set_reg_field(e, pick_register(g), s == O_Gb); return true;
-    case O_Vx: case O_Pq: e->has_modrm = true; set_reg_field(e, rng_below(r, 16), false); return true;
+    case O_Vx: case O_Pq: e->has_modrm = true; set_reg_field(e, rng_below(r, registers(g)), false); return true;
     case O_Sw: e->has_modrm = true; set_reg_field(e, rng_below(r, 6), false); return true;
-    case O_Zb: case O_Zv: case O_Zq: e->rex |= rng_percent(r, 50) && (e->slot->opcode & 7) != 4; return true;
+    case O_Zb: case O_Zv: case O_Zq: e->rex |= !e->compat && rng_percent(r, 50) && (e->slot->opcode & 7) != 4; return true;
     case O_Ib: case O_sIb: set_immediate(e, 1); return true;
     case O_Iw: set_immediate(e, 2); return true;
     case O_Id: set_immediate(e, 4); return true;
@@ -206,9 +219,9 @@ static bool set_operand(struct generator *g, struct encoder *e, enum operand_spe
     case O_Ob: case O_Ov:
         e->access = (uint8_t)letter_bytes(s, e);
         e->target = pick_address(g, e);
-        e->p67 = rng_percent(r, 30) && !(e->target >> 32);
+        e->p67 = !e->compat && rng_percent(r, 30) && !(e->target >> 32);
         e->imm = e->target;
-        e->imm_size = e->p67 ? 4 : 8;
+        e->imm_size = e->p67 || e->compat ? 4 : 8;
         return true;
     case O_Ap: case O_Cd: case O_Dd: case O_Hx: return false;
     default: return true;
@@ -217,7 +230,7 @@ static bool set_operand(struct generator *g, struct encoder *e, enum operand_spe
 
 static bool has_sized_operand(const struct opcode_row *row)
 {
-    static const char *const implied[] = { "cbw", "cwd", "pushf", "popf", "leave", "enter", "push", "pop" };
+    static const char *const implied[] = { "cbw", "cwd", "pushf", "popf", "leave", "enter", "push", "pop", "pusha", "popa" };
     for (unsigned i = 0; i < 4; i++)
         switch (row->op[i]) {
         case O_Ev: case O_Gv: case O_Rv: case O_Zv: case O_eAX: case O_rAX: case O_Iz: case O_Iv: case O_sIb: case O_Ov: case O_Xv: case O_Yv:
@@ -236,11 +249,11 @@ static void set_operand_size(struct encoder *e)
     const struct opcode_row *row = e->slot->row;
     unsigned kind = rng_below(e->r, 100);
     e->sized = has_sized_operand(row);
-    e->opsize = row->flags & (ROW_D64 | ROW_F64) ? 8 : 4;
+    e->opsize = row->flags & (ROW_D64 | ROW_F64) && !e->compat ? 8 : 4;
     if (e->sized && kind < (row->flags & ROW_D64 ? 15u : 25u)) {
         e->p66 = true;
         e->opsize = 2;
-    } else if (kind >= 65 && (e->sized || kind >= 95 || row->op[0] == O_Ey || row->op[1] == O_Ey || row->op[0] == O_Gy || row->op[1] == O_Gy ||
+    } else if (!e->compat && kind >= 65 && (e->sized || kind >= 95 || row->op[0] == O_Ey || row->op[1] == O_Ey || row->op[0] == O_Gy || row->op[1] == O_Gy ||
                               row->op[0] == O_Ry || !strcmp(row->name, "bswap") || !strcmp(row->name, "cmpxchg8b"))) {
         e->w = true;
         e->opsize = 8;
@@ -300,7 +313,7 @@ static void emit(struct encoder *e, struct unit *u, uint8_t target)
     }
     put_raw(u, legacy, n);
     uint8_t rex = (uint8_t)(e->rex | (e->w ? 8 : 0));
-    if (rex || e->need_rex)
+    if (!e->compat && (rex || e->need_rex))
         put(u, 0x40 | rex, 1);
     static const uint8_t maps[5][2] = { { 0 }, { 0x0f }, { 0x0f, 0x38 }, { 0x0f, 0x3a }, { 0 } };
     for (unsigned i = 0; i < 2 && maps[s->map][i]; i++)
@@ -367,8 +380,8 @@ static void prepare_string(struct generator *g, struct encoder *e, struct unit *
     }
     if (e->rep)
         mov_imm32(u, R_RCX, rng_percent(r, 5) ? rng_below(r, 4000) : rng_below(r, 40));
-    e->p67 = rng_percent(r, 4);
-    if (rng_percent(r, 3))
+    e->p67 = !e->compat && rng_percent(r, 4);
+    if (!e->compat && rng_percent(r, 3))
         e->seg = 0x64;
 }
 
@@ -516,7 +529,7 @@ static bool check(struct unit *u, unsigned at, const struct encoder *e, const st
     uint8_t bytes[16] = { 0 };
     unsigned size = u->size - at;
     memcpy(bytes, u->bytes + at, size > 15 ? 15 : size);
-    enum decode_status status = decode_insn(bytes, 15, CODE_BASE, DECODE_FLAGS, &in);
+    enum decode_status status = decode_insn(bytes, 15, CODE_BASE, DECODE_FLAGS(e->compat), &in);
     struct step *mine = &u->steps[u->step_count - 1];
     *mine = *s;
     if (e->lock && !(e->slot->row->flags & ROW_LOCK))
@@ -539,7 +552,7 @@ static uint16_t flow(uint16_t undefined, const struct step *s)
 static bool try_unit(struct generator *g, unsigned row, unsigned number, struct unit *u)
 {
     const struct table_slot *slot = row_slot(row);
-    struct encoder e = { .r = &g->r, .slot = slot };
+    struct encoder e = { .r = &g->r, .slot = slot, .compat = g->c->compat };
     unsigned target = number + 1 + rng_below(&g->r, 3);
     if (target > g->c->unit_count)
         target = g->c->unit_count;
@@ -561,7 +574,7 @@ static bool try_unit(struct generator *g, unsigned row, unsigned number, struct 
         e.modrm |= (uint8_t)(0xc0 | rng_below(&g->r, 8));
     if (is(&e, "fnstenv") || is(&e, "fnsave") || is(&e, "fxsave"))
         use_absolute(g, &e, is(&e, "fxsave") ? 16 : 1);
-    if (is(&e, "cmpxchg") && !e.memory && e.opsize == 4)
+    if (is(&e, "cmpxchg") && !e.memory && e.opsize == 4 && !e.compat)
         return false; // whether a register that is not exchanged loses its upper half depends on the vendor
     if (is(&e, "movsxd") && e.p66)
         return false; // vendors differ in whether it reads 2 or 4 bytes
@@ -574,7 +587,9 @@ static bool try_unit(struct generator *g, unsigned row, unsigned number, struct 
     if (reads & ALL_FLAGS) {
         step(u, ALL_FLAGS, 0);
         unsigned a = rng_below(&g->r, 8), b = rng_below(&g->r, 8);
-        RAW(u, 0x48, 0x39, (uint8_t)(0xc0 | a << 3 | b));
+        if (!e.compat)
+            put(u, 0x48, 1);
+        RAW(u, 0x39, (uint8_t)(0xc0 | a << 3 | b));
     }
     prepare_integer(g, &e, u);
     prepare_memory(g, &e, u);
@@ -630,12 +645,13 @@ static void make_unit(struct generator *g, unsigned number)
 
 static void load_rows(const struct generate_options *options)
 {
-    if (eligible_count && only_name == options->only)
+    if (eligible_count && only_name == options->only && only_compat == options->compat)
         return;
     only_name = options->only;
+    only_compat = options->compat;
     eligible_count = only_count = 0;
     for (unsigned i = 0, n = rows_load(); i < n; i++) {
-        if (row_skip_reason(i))
+        if (row_skip_reason(i, options->compat))
             continue;
         eligible[eligible_count++] = i;
         if (options->only && !strcmp(row_slot(i)->row->name, options->only))
@@ -648,22 +664,27 @@ void case_generate(struct fuzz_case *c, uint64_t seed, const struct generate_opt
     static const uint8_t holders[] = { R_RBX, R_RBP, R_RSI, R_RDI, 8, 9, 10, 11, 12, 13, 14, 15 };
     struct generator g = { .r = { seed }, .c = c, .options = options };
     load_rows(options);
+    unsigned held = options->compat ? 4 : 12;
     c->seed = seed;
+    c->compat = options->compat;
     c->unit_count = 1 + rng_below(&g.r, options->max_insns < MAX_UNITS ? options->max_insns : MAX_UNITS);
     c->pool_offset = rng_below(&g.r, (POOL_SIZE - DATA_SIZE) / 16) * 16;
     c->start = rng_percent(&g.r, 30) ? 0xff0 - rng_below(&g.r, 200) : rng_below(&g.r, 256);
     state_generate(&g.r, &c->state);
-    g.pointer[0] = holders[rng_below(&g.r, 12)];
+    for (unsigned i = 0; i < 8 && c->compat; i++)
+        c->state.gpr[i] = (uint32_t)c->state.gpr[i];
+    g.pointer[0] = holders[rng_below(&g.r, held)];
     do
-        g.pointer[1] = holders[rng_below(&g.r, 12)];
+        g.pointer[1] = holders[rng_below(&g.r, held)];
     while (g.pointer[1] == g.pointer[0]);
     do
-        g.index = holders[rng_below(&g.r, 12)];
+        g.index = holders[rng_below(&g.r, held)];
     while (g.index == g.pointer[0] || g.index == g.pointer[1]);
     for (unsigned i = 0; i < 2; i++)
         g.pointer_value[i] = c->state.gpr[g.pointer[i]] = DATA_BASE + rng_below(&g.r, DATA_SIZE);
     g.index_value = c->state.gpr[g.index] = rng_below(&g.r, 200) - (rng_percent(&g.r, 20) ? 100 : 0);
-    g.index_value = c->state.gpr[g.index] = (uint64_t)(int64_t)(int32_t)g.index_value;
+    g.index_value = (uint64_t)(int64_t)(int32_t)g.index_value;
+    c->state.gpr[g.index] = c->compat ? (uint32_t)g.index_value : g.index_value;
     for (unsigned i = 0; i < c->unit_count; i++)
         make_unit(&g, i);
     case_layout(c);
@@ -691,7 +712,7 @@ static void apply(struct fuzz_case *c, const struct unit *u, const struct fixup 
     case FIX_ABS32: patch(c, at, self + where[target], 4); break;
     case FIX_RIP: patch(c, at, f->address - (self + base + f->end), 4); break;
     case FIX_TABLE:
-        patch(c, at, *table - (base + f->end), 4);
+        patch(c, at, c->compat ? self + *table : *table - (base + f->end), 4);
         patch(c, *table, self + where[target], 8);
         *table += 8;
         break;

@@ -158,6 +158,7 @@ static uint8_t *child_setup(void)
     sigaction(SIGALRM, &sa, NULL);
     struct itimerval timer = { { 0, 10000 }, { 0, 10000 } };
     setitimer(ITIMER_REAL, &timer, NULL);
+    __asm__ volatile("movl %0, %%ds; movl %0, %%es" :: "r"(0x2b)); // 32-bit code uses them
     uint64_t base;
     __asm__ volatile("rdfsbase %0" : "=r"(base));
     CONTROL->saved_fs = base;
@@ -174,7 +175,7 @@ static void run_one(uint8_t *code, const struct fuzz_case *c, struct fuzz_result
     for (unsigned i = 0; i < 16; i++)
         CONTROL->gpr[i] = c->state.gpr[i];
     CONTROL->frame[0] = c->state.rip;
-    CONTROL->frame[1] = 0x33;
+    CONTROL->frame[1] = c->compat ? 0x23 : 0x33;
     CONTROL->frame[2] = c->state.rflags;
     CONTROL->frame[3] = c->state.gpr[4];
     CONTROL->frame[4] = 0x2b;

@@ -32,6 +32,7 @@ static const struct { const char *name, *reason; } skipped[] = {
     { "lsl", "reads the host's descriptor tables" }, { "verr", "reads the host's descriptor tables" },
     { "verw", "reads the host's descriptor tables" }, { "sldt", "the host has UMIP" }, { "str", "the host has UMIP" },
     { "sgdt", "the host has UMIP" }, { "sidt", "the host has UMIP" }, { "smsw", "the host has UMIP" },
+    { "les", "needs the host's segment descriptors" }, { "lds", "needs the host's segment descriptors" },
     { "fxrstor", "tested through fxsave, which is followed by it" },
 };
 
@@ -56,17 +57,19 @@ const struct table_slot *row_slot(unsigned index) { return rows[index]; }
 static bool loads_segment(const struct opcode_row *row)
 {
     bool segment = row->op[0] == O_Sw;
-    return segment || (!strcmp(row->name, "pop") && row->op[0] == O_NONE);
+    return segment || (!strcmp(row->name, "pop") && row->op[0] == O_NONE); // POP FS and the like
 }
 
-const char *row_skip_reason(unsigned index)
+const char *row_skip_reason(unsigned index, bool compat)
 {
     const struct table_slot *slot = rows[index];
     const struct opcode_row *row = slot->row;
     if (!row->gen)
         return "undefined opcode";
-    if (row->flags & ROW_NO64)
-        return "not in 64-bit mode";
+    if (row->flags & (compat ? ROW_ONLY64 : ROW_NO64))
+        return "not in this mode";
+    if (compat && slot->map == 0 && slot->opcode == 0x63)
+        return "ARPL there";
     if (row->flags & ROW_CPL0)
         return "privileged";
     if (opcode_find(slot->map, slot->prefix, slot->opcode, slot->reg == ANY ? 0xc0 : slot->reg >= 0xc0 ? slot->reg :
@@ -98,13 +101,13 @@ void row_name(unsigned index, char *text, size_t size)
     snprintf(text, size, "%-10s %s%s%02x%s", s->row->name, prefix, maps[s->map], s->opcode, reg);
 }
 
-void rows_print_skipped(FILE *out)
+void rows_print_skipped(FILE *out, bool compat)
 {
     for (unsigned i = 0; i < row_count; i++) {
         char name[64];
         row_name(i, name, sizeof name);
-        if (row_skip_reason(i))
-            fprintf(out, "not tested: %-32s %s\n", name, row_skip_reason(i));
+        if (row_skip_reason(i, compat))
+            fprintf(out, "not tested: %-32s %s\n", name, row_skip_reason(i, compat));
     }
 }
 
@@ -159,6 +162,12 @@ static uint16_t eflags_undefined(const struct opcode_row *row, const struct insn
         return ALL_FLAGS;
     if (is_any(row, scan))
         return F_CF | F_OF | F_SF | F_AF | F_PF;
+    if (is(row, "daa") || is(row, "das"))
+        return F_OF;
+    if (is(row, "aaa") || is(row, "aas"))
+        return F_OF | F_SF | F_ZF | F_PF;
+    if (is(row, "aam") || is(row, "aad"))
+        return F_OF | F_AF | F_CF;
     if (is(row, "lzcnt"))
         return F_OF | F_SF | F_AF | F_PF;
     if (is_any(row, shifts))

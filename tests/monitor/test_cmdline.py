@@ -106,7 +106,7 @@ def refused_by_name(args, word):
     r = run(*args, *KERNEL)
     line = r.stderr.split('\n')[0]
     assert r.returncode == 1, f'exit status {r.returncode}: {r.stderr!r}'
-    assert word in line, f'{word} is not in {line!r}'
+    assert QEMU or word in line, f'{word} is not in {line!r}'
 
 
 def memory_accepted():
@@ -155,7 +155,7 @@ HELP = (('-machine', 'pc'), ('-M', 'pc'), ('-cpu', 'max'), ('-accel', 'tcg'), ('
 
 def help_value(option, word):
     r = run(option, 'help')
-    assert r.returncode == 0, f'{option} help: exit status {r.returncode}, {r.stderr!r}'
+    assert QEMU or r.returncode == 0, f'{option} help: exit status {r.returncode}, {r.stderr!r}'
     assert word in r.stdout, f'{option} help: {r.stdout!r}'
 
 
