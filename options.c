@@ -157,7 +157,7 @@ static bool parse_split(struct options *o, const char *value, struct error **err
 
 static bool parse_accel_pair(struct options *o, const struct pair *k, const char *text, struct error **errp)
 {
-    static const char *const known[] = { "backend", "tb-size", "max-insns", "one-insn", "chain", "flush-every", "split-wx", "thread" };
+    static const char *const known[] = { "backend", "tb-size", "max-insns", "one-insn", "chain", "flush-every", "split-wx", "thread", "verify" };
     struct engine_options *e = &o->pc.engine;
     uint64_t n;
     bool flag;
@@ -167,6 +167,8 @@ static bool parse_accel_pair(struct options *o, const struct pair *k, const char
         return parse_split(o, k->value, errp);
     if (!strcmp(k->key, "thread"))
         return !strcmp(k->value, "single") || error_set(errp, "-accel: thread=%s: vCPUs take turns on one thread in this version", k->value);
+    if (!strcmp(k->key, "verify"))
+        return on_off("accel", k, &e->verify, errp);
     if (!strcmp(k->key, "chain") || !strcmp(k->key, "one-insn")) {
         if (!on_off("accel", k, &flag, errp))
             return false;
@@ -205,7 +207,7 @@ static bool parse_accel(struct options *o, const char *text, struct error **errp
     if (!strcmp(text, "help")) {
         puts("Accelerators supported:\ntcg\n\nProperties of tcg:\n  backend=x86_64|interp   host code, or the portable interpreter\n  tb-size=MiB             memory for generated code\n"
              "  split-wx=auto|memfd|file|toggle  how that memory is written\nFor tests (never visible to the guest):\n  max-insns=N             instructions a block\n"
-             "  one-insn=on             blocks of one instruction\n  chain=off               blocks are never linked\n  flush-every=N           forget all cached mappings every N entries");
+             "  one-insn=on             blocks of one instruction\n  chain=off               blocks are never linked\n  flush-every=N           forget all cached mappings every N entries\n  verify=on               check the intermediate code of each block");
         return o->done = true;
     }
     bool ok = split(&p, "accel", text, "accel", errp);

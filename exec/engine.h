@@ -48,6 +48,7 @@ struct engine_options {
     bool no_chain;               // never link blocks
     unsigned flush_every;        // test: forget all derived mappings every N block entries, 0: never
     unsigned quantum;            // instructions, 0: default
+    bool verify;                 // check the IR's rules for each block
 };
 struct engine_stats {
     uint64_t blocks, translated_insns, code_bytes, invalidated, evicted_parts, exits[8], lookups, links, jump_fills, flushes;

@@ -395,6 +395,17 @@ static void emit(struct engine *e, struct tb *tb, struct ir_block *ir)
     }
 }
 
+// -accel tcg,verify=on: a broken rule of the IR is a bug of ours, so the run ends with the block that shows it.
+static void verify(const struct ir_block *ir, const char *stage)
+{
+    char why[256];
+    if (ir_verify(ir, why, sizeof why))
+        return;
+    fprintf(stderr, "ramjet: bug: block %#llx, %s: %s\n", (unsigned long long)ir->rip, stage, why);
+    ir_dump(ir, stderr);
+    abort();
+}
+
 struct tb *tb_translate(struct engine *e, struct vcpu_head *cpu, uint64_t rip, uint32_t flags)
 {
     struct ram_block *ram, *ram2 = NULL;
@@ -446,8 +457,12 @@ retry:
         fprintf(log_stream(), "OP: rip %#llx\n", (unsigned long long)rip);
         ir_dump(ir, log_stream());
     }
+    if (e->options.verify)
+        verify(ir, "as translated");
     ir_optimize(ir);
     ir_liveness(ir);
+    if (e->options.verify)
+        verify(ir, "optimized");
     if (log_on(LOG_OP_OPT)) {
         fprintf(log_stream(), "OP_OPT: rip %#llx\n", (unsigned long long)rip);
         ir_dump(ir, log_stream());

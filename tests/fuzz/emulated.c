@@ -84,6 +84,7 @@ static void set_mode(struct x86_cpu *cpu)
         cpu->seg[i] = (struct segment){ 0 };
     cpu->seg[SEG_SS] = cpu->seg[SEG_DS] = cpu->seg[SEG_ES] =
         (struct segment){ .selector = 0x2b, .limit = 0xffffffff, .attr = SEG_G | SEG_DB | SEG_P | SEG_S | 3 << 5 | 3 };
+    cpu->tr.limit = 0x40; // no I/O permission bitmap
     cpu->halted = cpu->waiting_sipi = false;
     cpu_update_context(cpu);
 }

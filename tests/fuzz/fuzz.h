@@ -87,6 +87,7 @@ struct fuzz_result {
 unsigned rows_load(void);                       // from the decode table; returns their number
 const struct table_slot *row_slot(unsigned index);
 const char *row_skip_reason(unsigned index, bool compat); // NULL: tested
+bool row_faults(unsigned index);                // at CPL 3, always
 void row_name(unsigned index, char *text, size_t size);
 uint16_t row_undefined_flags(const struct opcode_row *row, const struct insn *in); // after it completed
 uint16_t row_defined_flags(const struct opcode_row *row);

@@ -223,7 +223,8 @@ static bool set_operand(struct generator *g, struct encoder *e, enum operand_spe
         e->imm = e->target;
         e->imm_size = e->p67 || e->compat ? 4 : 8;
         return true;
-    case O_Ap: case O_Cd: case O_Dd: case O_Hx: return false;
+    case O_Cd: case O_Dd: e->has_modrm = true; set_reg_field(e, s == O_Cd ? rng_below(r, 5) & 6 : rng_below(r, 8), false); return true;
+    case O_Ap: case O_Hx: return false;
     default: return true;
     }
 }
@@ -628,6 +629,8 @@ static void make_unit(struct generator *g, unsigned number)
     for (;;) {
         unsigned row = only_count && rng_percent(&g->r, 50) ? only[rng_below(&g->r, only_count)] : eligible[rng_below(&g->r, eligible_count)];
         bool ok = false;
+        if (row_faults(row) && !rng_percent(&g->r, 10))
+            continue; // they end the sequence
         for (unsigned i = 0; i < MAX_TRIES && !ok; i++)
             ok = try_unit(g, row, number, u);
         if (ok)
