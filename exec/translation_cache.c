@@ -155,6 +155,11 @@ void tb_link(struct engine *e, struct tcg_edge *edge, struct tb *to)
     e->stats.links++;
 }
 
+static struct recent_tb *recent_slot(struct engine *e, uint64_t rip, uint32_t handle)
+{
+    return &e->recent[(uint32_t)(rip ^ rip >> 13 ^ handle * 0x9e3779b1u >> 8) & (RECENT_SLOTS - 1)];
+}
+
 static void hash_remove(struct engine *e, struct tb *tb)
 {
     uint32_t *link = &e->hash[tb_bucket(tb->handle[0], tb->code.rip, tb->flags)];
@@ -198,6 +203,9 @@ static void kill(struct engine *e, struct tb *tb)
     if (tb->linkable)
         tlb_drop_jump(e->tlb, tb->code.rip ^ (uint64_t)tb->code.flags_id << 48, tb->code.rip);
     hash_remove(e, tb);
+    struct recent_tb *recent = recent_slot(e, tb->code.rip, tb->handle[0]);
+    if (recent->tb == tb)
+        recent->tb = NULL;
     page_remove(e, tb, 0);
     if (tb->handle[1])
         page_remove(e, tb, 1);
@@ -314,12 +322,17 @@ static bool can_fetch(struct vcpu_head *cpu, uint64_t va)
 
 struct tb *tb_find(struct engine *e, struct vcpu_head *cpu, uint32_t handle, uint64_t rip, uint32_t flags)
 {
+    struct recent_tb *recent = recent_slot(e, rip, handle);
+    if (recent->tb && recent->rip == rip && recent->handle == handle && recent->flags == flags)
+        return recent->tb;
     for (uint32_t i = e->hash[tb_bucket(handle, rip, flags)]; i; i = e->tbs[i]->hash_next) {
         struct tb *tb = e->tbs[i];
         if (tb->handle[0] != handle || tb->code.rip != rip || tb->flags != flags)
             continue;
-        if (!tb->handle[1])
+        if (!tb->handle[1]) {
+            *recent = (struct recent_tb){ rip, handle, flags, tb };
             return tb;
+        }
         // The second page may be mapped elsewhere now. A fault there is the instruction's own: let it come.
         uint64_t second = ((rip + cpu->code_base) | PAGE_OFFSET_MASK) + 1;
         if (can_fetch(cpu, second) && code_page_current(e, cpu, second) == tb->handle[1] && !tb->dead)

@@ -234,10 +234,10 @@ uint64_t helper_string_io(struct vcpu_head *head, uint64_t how)
     uint16_t port = (uint16_t)s.cpu->regs[R_RDX];
     unsigned size = s.size > 2 ? 2 : s.size, bytes = 1u << size;
     s.size = size;
-    if (s.rep && !(s.cpu->regs[R_RCX] & s.mask))
-        return 0;
     if (!s.port_free)
         cpu_check_io(s.cpu, port, bytes);
+    if (s.rep && !(s.cpu->regs[R_RCX] & s.mask))
+        return 0;
     if (s.what == INS)
         ldst_probe(head, s.destination, bytes, ACCESS_WRITE);
     if (!head->io_allowed && head->site)
