@@ -16,6 +16,8 @@
 #define DEFAULT_QUANTUM 32768
 #define DEFAULT_MAX_INSNS 48
 
+static void deadline_changed(void *engine);
+
 static int64_t host_ns(void)
 {
     struct timespec now;
@@ -134,6 +136,9 @@ struct engine *engine_new(const struct engine_options *options, const struct eng
     }
     e->listener = (struct memory_listener){ .changed = view_changed, .opaque = e };
     address_space_add_listener(memory, &e->listener);
+    clock_init(clock, engine_time, e);
+    clock->deadline_changed = deadline_changed;
+    clock->deadline_opaque = e;
     e->hooks = (struct store_hooks){ .code_written = tb_code_written, .opaque = e, .tlb = tlb };
     memory_set_store_hooks(memory, &e->hooks);
     return e;
@@ -166,6 +171,14 @@ struct vcpu_head *engine_current_cpu(struct engine *e)
 void engine_kick(struct engine *e)
 {
     e->kicked = true;
+}
+
+// A timer was armed or disarmed, perhaps before the end of the running slice.
+static void deadline_changed(void *engine)
+{
+    struct engine *e = engine;
+    if (e->options.icount_shift >= 0)
+        e->kicked = true;
 }
 
 void engine_flush(struct engine *e)
@@ -378,14 +391,13 @@ void engine_run(struct engine *e, const struct engine_owner *owner)
 {
     engine_start_time(e);
     for (;;) {
-        e->kicked = false;
         clock_run_timers(e->clock, engine_time(e));
         if (!owner->look(owner->opaque))
             break;
-        int64_t budget = slice_budget(e);
         for (unsigned i = 0; i < e->cpu_count; i++) {
             e->current = i;
-            run_slice(e, e->cpus[i], budget);
+            e->kicked = false;
+            run_slice(e, e->cpus[i], slice_budget(e));
         }
         e->current = 0;
         if (!e->kicked && all_halted(e))

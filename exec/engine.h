@@ -55,6 +55,7 @@ struct engine_stats {
     uint64_t ir_ops, guest_bytes;
 };
 
+// Also initializes clock: its source is the engine.
 struct engine *engine_new(const struct engine_options *options, const struct engine_target *target, struct address_space *memory,
                           struct tlb_machine *tlb, struct clock *clock, struct error **errp);
 void engine_free(struct engine *engine);

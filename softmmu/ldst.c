@@ -431,21 +431,28 @@ void ldst_probe(struct vcpu_head *cpu, uint64_t va, unsigned size, enum access a
     }
 }
 
-void *ldst_page_pointer(struct vcpu_head *cpu, uint64_t va, enum access access, uint64_t *piece)
+void *ldst_page_pointer(struct vcpu_head *cpu, uint64_t va, uint64_t len, enum access access)
 {
-    *piece = PAGE_SIZE - (va & PAGE_OFFSET_MASK);
     uint8_t *host = lookup(access == ACCESS_WRITE ? cpu->context->write : cpu->context->read, va, 1);
     if (host)
         return host;
     struct place place;
     resolve(cpu, cpu->context, va, 1, access, &place);
-    if (!place.host || place.section->last - place.physical < *piece - 1)
+    if (!place.host || place.section->last - place.physical < len - 1)
         return NULL;
     if (access != ACCESS_WRITE)
         return place.host;
-    const struct page_info *info = &place.ram->pages[place.ram_offset >> PAGE_BITS];
-    bool whole = ((place.physical ^ place.ram_offset) & PAGE_OFFSET_MASK) == 0;
-    return whole && !place.readonly && !(info->code_mask | info->table_mask) ? place.host : NULL;
+    // Whether code was translated here must not be visible: the same bulk, after what was derived is dropped.
+    if (place.readonly || ((place.physical ^ place.ram_offset) & PAGE_OFFSET_MASK))
+        return NULL;
+    struct page_info *info = &place.ram->pages[place.ram_offset >> PAGE_BITS];
+    if (store_is_exact(&place, (unsigned)len)) {
+        if (cpu->site && !cpu->io_allowed)
+            cpu->leave_exactly(cpu);
+        ram_about_to_change(cpu->memory, place.ram, place.ram_offset, len);
+    }
+    info->dirty = 0xff;
+    return place.host;
 }
 
 bool ldst_peek(struct vcpu_head *cpu, uint64_t va, void *buffer, uint64_t len)

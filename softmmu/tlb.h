@@ -173,9 +173,9 @@ void ldst_store128(struct vcpu_head *cpu, uint64_t va, const uint64_t in[2]);
 void *ldst_probe_rmw(struct vcpu_head *cpu, uint64_t va, unsigned size);
 // Fault if [va, va+size) cannot be accessed (size may cross pages), with no other effect.
 void ldst_probe(struct vcpu_head *cpu, uint64_t va, unsigned size, enum access access);
-// Host pointer to va for `access` when the whole page piece is plain RAM (writes: no code, no tables), else NULL;
-// fills the TLB, may fault. *piece gets the bytes up to the page's end. For bulk moves.
-void *ldst_page_pointer(struct vcpu_head *cpu, uint64_t va, enum access access, uint64_t *piece);
+// Host pointer to va for `access` to len bytes that do not cross the page; NULL for devices, ROM and nowhere. Fills the
+// TLB, may fault. For writes, what was derived from these bytes (code, mappings) is dropped, leaving exactly first.
+void *ldst_page_pointer(struct vcpu_head *cpu, uint64_t va, uint64_t len, enum access access);
 // Like loads and stores, but as seen from another view (system structures: GDT, IDT, TSS, stacks use
 // VIEW_SUPERVISOR). Same leaving rules.
 uint64_t ldst_load_view(struct vcpu_head *cpu, uint64_t va, unsigned size_log2, enum tlb_view view);

@@ -167,7 +167,6 @@ static bool build_engine(struct pc *pc, struct error **errp)
     pc->engine = engine_new(&pc->options.engine, &pc->target, &m->memory, pc->tlb, &m->clock, errp);
     if (!pc->engine)
         return false;
-    clock_init(&m->clock, engine_time, pc->engine);
     m->clock.wall_base_ns = pc->options.rtc_base_ns;
     for (unsigned i = 0; i < m->cpu_count; i++) {
         struct pc_cpu *cpu = &pc->cpus[i];

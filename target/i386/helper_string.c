@@ -123,9 +123,8 @@ static void fill(uint8_t *to, uint64_t value, uint64_t count, unsigned size)
 static uint64_t bulk_move(struct string *s, uint64_t n)
 {
     struct vcpu_head *head = &s->cpu->head;
-    uint64_t piece;
-    uint8_t *from = ldst_page_pointer(head, s->source, ACCESS_READ, &piece);
-    uint8_t *to = from ? ldst_page_pointer(head, s->destination, ACCESS_WRITE, &piece) : NULL;
+    uint8_t *from = ldst_page_pointer(head, s->source, n << s->size, ACCESS_READ);
+    uint8_t *to = from ? ldst_page_pointer(head, s->destination, n << s->size, ACCESS_WRITE) : NULL;
     if (!to)
         return 0;
     copy_up(to, from, n << s->size, 1u << s->size);
@@ -134,8 +133,7 @@ static uint64_t bulk_move(struct string *s, uint64_t n)
 
 static uint64_t bulk_fill(struct string *s, uint64_t n)
 {
-    uint64_t piece;
-    uint8_t *to = ldst_page_pointer(&s->cpu->head, s->destination, ACCESS_WRITE, &piece);
+    uint8_t *to = ldst_page_pointer(&s->cpu->head, s->destination, n << s->size, ACCESS_WRITE);
     if (!to)
         return 0;
     fill(to, s->cpu->regs[R_RAX], n, s->size);
@@ -159,11 +157,11 @@ static void compare_flags(struct string *s, uint64_t a, uint64_t b)
 static uint64_t bulk_compare(struct string *s, uint64_t n, bool *stop)
 {
     struct vcpu_head *head = &s->cpu->head;
-    uint64_t piece, a = s->cpu->regs[R_RAX], b = 0, i;
-    const uint8_t *left = s->what == CMPS ? ldst_page_pointer(head, s->source, ACCESS_READ, &piece) : NULL;
+    uint64_t a = s->cpu->regs[R_RAX], b = 0, i;
+    const uint8_t *left = s->what == CMPS ? ldst_page_pointer(head, s->source, n << s->size, ACCESS_READ) : NULL;
     if (s->what == CMPS && !left)
         return 0;
-    const uint8_t *right = ldst_page_pointer(head, s->destination, ACCESS_READ, &piece);
+    const uint8_t *right = ldst_page_pointer(head, s->destination, n << s->size, ACCESS_READ);
     if (!right)
         return 0;
     uint64_t mask = s->size == 3 ? ~0ull : (1ull << (8 << s->size)) - 1;

@@ -282,9 +282,10 @@ uint64_t helper_fstp_f80(struct vcpu_head *head, uint64_t info, uint64_t address
     HOST_RUN(cpu, __asm__ volatile("fldt %2\n\t" insn " %1\n\tfnstsw %0"                  \
                                    : "=a"(sw), "=m"(value) : "m"(M80(s))),                \
              NOTHING, NOTHING);                                                           \
-    type *to = direct(head->context->write, address, sizeof(type));                       \
+    struct unaligned { type v; } __attribute__((packed)) *to =                            \
+        direct(head->context->write, address, sizeof(type));                              \
     if (to)                                                                               \
-        *to = value;                                                                      \
+        to->v = value;                                                                    \
     else                                                                                  \
         ldst_store(head, address, value, size);                                           \
     merge_status(cpu, sw, X87_C1);                                                        \

@@ -518,7 +518,7 @@ static bool choose_prefixes(struct encoder *e)
     const struct opcode_row *row = e->slot->row;
     if (row->flags & ROW_LOCK && e->memory && (row->op[0] == O_Eb || row->op[0] == O_Ev || row->op[0] == O_M))
         e->lock = rng_percent(e->r, 25);
-    else if (!(row->flags & (ROW_STRING | ROW_F64)))
+    else if (!(row->flags & (ROW_STRING | ROW_F64 | ROW_CPL0))) // AMD reads LOCK MOV CR0 as MOV CR8
         e->lock = rng_below(e->r, 1000) < 2; // #UD
     return true;
 }

@@ -18,7 +18,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define CONTROL_BASE 0x70300000u
 #define TICKS_ALLOWED 4      // of 10 ms
 
 struct control {             // offsets are known to the assembly below
@@ -33,7 +32,10 @@ struct control {             // offsets are known to the assembly below
     uint32_t running, ticks;
     struct fuzz_result *result;
 };
-#define CONTROL ((volatile struct control *)(uintptr_t)CONTROL_BASE)
+// Far from the low addresses that a wild pointer of a sequence can reach.
+extern volatile struct control native_control;
+volatile struct control native_control __attribute__((aligned(64), used, visibility("hidden")));
+#define CONTROL (&native_control)
 
 struct batch { struct fuzz_case cases[NATIVE_BATCH]; struct fuzz_result results[NATIVE_BATCH]; };
 struct shared { struct batch bank[2]; volatile uint32_t progress; };
@@ -55,29 +57,29 @@ __asm__(".text\n"
         ".globl native_enter\n"
         "native_enter:\n"
         "pushq %rbx; pushq %rbp; pushq %r12; pushq %r13; pushq %r14; pushq %r15\n"
-        "movq %rsp, 0x703000b8\n"
-        "movl $1, 0x70300300\n"
-        "movq 0x703000a8, %rax; wrfsbase %rax\n"
-        "movq 0x703000b0, %rax; wrgsbase %rax\n"
-        "fxrstor64 0x70300100\n"
-        "movl $0x70300080, %esp\n"
-        "movq 0x70300000, %rax; movq 0x70300008, %rcx; movq 0x70300010, %rdx; movq 0x70300018, %rbx\n"
-        "movq 0x70300028, %rbp; movq 0x70300030, %rsi; movq 0x70300038, %rdi; movq 0x70300040, %r8\n"
-        "movq 0x70300048, %r9; movq 0x70300050, %r10; movq 0x70300058, %r11; movq 0x70300060, %r12\n"
-        "movq 0x70300068, %r13; movq 0x70300070, %r14; movq 0x70300078, %r15\n"
+        "movq %rsp, native_control+0xb8(%rip)\n"
+        "movl $1, native_control+0x300(%rip)\n"
+        "movq native_control+0xa8(%rip), %rax; wrfsbase %rax\n"
+        "movq native_control+0xb0(%rip), %rax; wrgsbase %rax\n"
+        "fxrstor64 native_control+0x100(%rip)\n"
+        "leaq native_control+0x80(%rip), %rsp\n"
+        "movq native_control+0x0(%rip), %rax; movq native_control+0x8(%rip), %rcx; movq native_control+0x10(%rip), %rdx; movq native_control+0x18(%rip), %rbx\n"
+        "movq native_control+0x28(%rip), %rbp; movq native_control+0x30(%rip), %rsi; movq native_control+0x38(%rip), %rdi; movq native_control+0x40(%rip), %r8\n"
+        "movq native_control+0x48(%rip), %r9; movq native_control+0x50(%rip), %r10; movq native_control+0x58(%rip), %r11; movq native_control+0x60(%rip), %r12\n"
+        "movq native_control+0x68(%rip), %r13; movq native_control+0x70(%rip), %r14; movq native_control+0x78(%rip), %r15\n"
         "iretq\n"
         // In a signal handler: alignment checks, direction and single step off, our own FS, then C.
         ".globl native_trap\n"
         "native_trap:\n"
         "pushfq; andq $~0x44500, (%rsp); popfq\n"
-        "rdfsbase %r8; movq %r8, 0x703000d0\n"
-        "rdgsbase %r8; movq %r8, 0x703000d8\n"
-        "movq 0x703000c0, %r8; wrfsbase %r8\n"
-        "movq 0x703000c8, %r8; wrgsbase %r8\n"
+        "rdfsbase %r8; movq %r8, native_control+0xd0(%rip)\n"
+        "rdgsbase %r8; movq %r8, native_control+0xd8(%rip)\n"
+        "movq native_control+0xc0(%rip), %r8; wrfsbase %r8\n"
+        "movq native_control+0xc8(%rip), %r8; wrgsbase %r8\n"
         "jmp native_signal\n"
         ".globl native_resume\n"
         "native_resume:\n"
-        "movq 0x703000b8, %rsp\n"
+        "movq native_control+0xb8(%rip), %rsp\n"
         "popq %r15; popq %r14; popq %r13; popq %r12; popq %rbp; popq %rbx\n"
         "ret\n");
 
@@ -146,7 +148,6 @@ static uint8_t *child_setup(void)
     map_at(CODE_BASE, CODE_SIZE, PROT_READ | PROT_EXEC, fd);
     map_at(DATA_BASE, DATA_SIZE, PROT_READ | PROT_WRITE, -1);
     map_at(STACK_BASE, STACK_SIZE, PROT_READ | PROT_WRITE, -1);
-    map_at(CONTROL_BASE, 0x1000, PROT_READ | PROT_WRITE, -1);
     static uint8_t stack[65536] __attribute__((aligned(64)));
     stack_t ss = { .ss_sp = stack, .ss_size = sizeof stack };
     sigaltstack(&ss, NULL);

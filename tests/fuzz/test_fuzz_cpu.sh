@@ -33,10 +33,13 @@ run() { # name, options
 }
 count() { echo $(($1 / SLOW)); }
 
-echo 1..5
-run 'the host agrees with itself' --backend native --seed 1 --time 0 --count "$(count 40000)"
-run 'sequences of up to 12 on both backends, every row' --seed 1 --time 0 --count "$(count 400000)" --coverage
-run 'sequences of up to 48 on both backends' --seed 2 --time 0 --count "$(count 100000)" --max-insns 48
-run 'single instructions on both backends' --seed 3 --time 0 --count "$(count 150000)" --max-insns 1
-run 'translations of one instruction' --seed 4 --time 0 --count "$(count 60000)" --block 1
+echo 1..8
+run 'the host agrees with itself' --backend native --seed 1 --time 0 --count "$(count 30000)"
+run 'sequences of up to 12 on both backends, every row' --seed 1 --time 0 --count "$(count 250000)" --coverage
+run 'sequences of up to 48' --seed 2 --time 0 --count "$(count 60000)" --max-insns 48
+run 'single instructions' --seed 3 --time 0 --count "$(count 150000)" --max-insns 1
+run '32-bit code, every row' --seed 4 --time 0 --count "$(count 200000)" --compat --coverage
+run 'translations of one instruction' --seed 5 --time 0 --count "$(count 60000)" --block 1
+run 'slices of five instructions' --seed 6 --time 0 --count "$(count 40000)" --quantum 5
+run 'a flush at every block entry, no links' --seed 7 --time 0 --count "$(count 60000)" --flush 1 --no-chain
 exit $failed
