@@ -251,13 +251,25 @@ static void deliver(struct engine *e, struct vcpu_head *cpu, int64_t *budget)
     --*budget;
 }
 
+// The block at rip for flags, or NULL with the exception of its fetch recorded.
+static struct tb *fetch_block(struct engine *e, struct vcpu_head *cpu, uint32_t flags)
+{
+    if (fetch_faults(e, cpu)) {
+        cpu->tlb_ops->record_fetch_fault(cpu);
+        return NULL;
+    }
+    struct tb *tb = block_for(e, cpu, flags);
+    if (!tb)
+        cpu->tlb_ops->record_no_code(cpu);
+    return tb;
+}
+
 // The instruction at rip as a block of its own that may reach devices.
 static void run_exactly(struct engine *e, struct vcpu_head *cpu, int64_t *budget)
 {
     uint32_t flags = e->target->block_flags(cpu) | e->target->one_insn;
-    struct tb *tb = fetch_faults(e, cpu) ? NULL : block_for(e, cpu, flags);
+    struct tb *tb = fetch_block(e, cpu, flags);
     if (!tb) {
-        cpu->tlb_ops->record_fetch_fault(cpu);
         deliver(e, cpu, budget);
         return;
     }
@@ -298,9 +310,8 @@ static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
             tb_free_dead(e);
         }
         uint32_t flags = e->target->block_flags(cpu);
-        struct tb *tb = fetch_faults(e, cpu) ? NULL : block_for(e, cpu, flags);
+        struct tb *tb = fetch_block(e, cpu, flags);
         if (!tb) {
-            cpu->tlb_ops->record_fetch_fault(cpu);
             deliver(e, cpu, &budget);
             edge = NULL;
             continue;

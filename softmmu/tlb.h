@@ -89,6 +89,8 @@ struct tlb_target_ops {
     void (*misaligned)(struct vcpu_head *cpu) __attribute__((noreturn));
     // Turn what the last walk recorded (a fetch, outside generated code) into the exception that the loop delivers.
     void (*record_fetch_fault)(struct vcpu_head *cpu);
+    // A fetch from where there is no RAM (a device, or nothing): record what the architecture does then.
+    void (*record_no_code)(struct vcpu_head *cpu);
     // Like walk, but never changes anything (debugger, monitor). No fault recorded.
     bool (*look)(struct vcpu_head *cpu, uint64_t va, struct translation *out);
 };

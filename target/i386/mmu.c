@@ -312,6 +312,15 @@ static void record(struct vcpu_head *head)
     cpu->exception.cr2 = head->fault.va;
 }
 
+// Code in a device or nowhere: unassigned memory reads as all ones, which is no instruction.
+static void record_no_code(struct vcpu_head *head)
+{
+    struct x86_cpu *cpu = x86_of(head);
+    cpu->exception.valid = true;
+    cpu->exception.has_error = cpu->exception.software = false;
+    cpu->exception.vector = VEC_UD;
+}
+
 static void __attribute__((noreturn)) x86_raise(struct vcpu_head *head)
 {
     record(head);
@@ -327,5 +336,5 @@ static void __attribute__((noreturn)) x86_misaligned(struct vcpu_head *head)
 }
 
 const struct tlb_target_ops x86_tlb_ops = {
-    .walk = x86_walk, .raise = x86_raise, .record_fetch_fault = record, .look = x86_look, .misaligned = x86_misaligned,
+    .walk = x86_walk, .raise = x86_raise, .record_fetch_fault = record, .record_no_code = record_no_code, .look = x86_look, .misaligned = x86_misaligned,
 };

