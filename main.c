@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // argv -> options -> character devices -> machine -> objects and devices -> monitors -> run -> exit code.
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,21 +19,50 @@
 
 #define MAX_MONITORS 8
 
-static struct machine *signal_machine; // for the handler below
+// For the handlers below.
+static struct machine *signal_machine;
+static struct chardev_list *signal_chardevs;
+static volatile sig_atomic_t ended; // before there was a machine
 
 static void on_signal(int number)
 {
-    machine_request(signal_machine, REQUEST_QUIT);
+    ended = 1;
+    if (signal_machine)
+        machine_request(signal_machine, REQUEST_QUIT);
 }
 
-static void catch_signals(struct machine *machine)
+// The default action follows: a crash ends here, a stop returns after SIGCONT.
+static void on_default(int number)
 {
+    int saved = errno;
+    struct sigaction mine, plain = { .sa_handler = SIG_DFL };
+    sigset_t only;
+    chardev_terminal(signal_chardevs, false);
+    sigaction(number, &plain, &mine);
+    raise(number);
+    sigemptyset(&only);
+    sigaddset(&only, number);
+    sigprocmask(SIG_UNBLOCK, &only, NULL);
+    sigaction(number, &mine, NULL);
+    chardev_terminal(signal_chardevs, true);
+    errno = saved;
+}
+
+// A handler that is there already stays (a sanitizer's); SIGSEGV belongs to the engine.
+static void catch_signals(struct chardev_list *chardevs)
+{
+    static const int defaults[] = { SIGTSTP, SIGABRT };
     struct sigaction action = { .sa_handler = on_signal };
-    signal_machine = machine;
+    signal_chardevs = chardevs;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
+        struct sigaction old, crash = { .sa_handler = on_default, .sa_flags = SA_RESTART };
+        if (!sigaction(defaults[i], NULL, &old) && old.sa_handler == SIG_DFL)
+            sigaction(defaults[i], &crash, NULL);
+    }
 }
 
 struct session {
@@ -146,12 +176,15 @@ static bool start(struct session *s, struct error **errp)
         return false;
     s->loop = loop_new();
     s->chardevs = chardev_list_new(s->loop);
+    catch_signals(s->chardevs);
     if (!open_consoles(s, errp))
         return false;
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)
         return false;
-    catch_signals(s->machine);
+    signal_machine = s->machine;
+    if (ended)
+        machine_request(s->machine, REQUEST_QUIT);
     if (!add_devices(s, errp) || !pc_start(s->machine, errp))
         return false;
     for (size_t i = 0; i < s->device_count; i++) {
@@ -165,14 +198,16 @@ static bool start(struct session *s, struct error **errp)
 
 static void finish(struct session *s)
 {
+    signal_machine = NULL;
     if (s->machine) {
         monitor_free_all(s->machine, s->monitors, s->monitor_count);
-        signal(SIGINT, SIG_DFL);
-        signal(SIGTERM, SIG_DFL);
         pc_free(s->machine);
     }
-    if (s->chardevs)
+    if (s->chardevs) {
+        signal(SIGTSTP, SIG_DFL);
+        signal(SIGABRT, SIG_DFL);
         chardev_list_free(s->chardevs);
+    }
     if (s->loop)
         loop_free(s->loop);
     log_flush();

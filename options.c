@@ -311,11 +311,12 @@ static bool finish_memory(struct options *o, const struct memory_words *w, struc
 {
     uint64_t gib = 1ull << 30, ram = o->pc.ram_size, max = w->max_given ? o->pc.max_ram_size : 0;
     uint64_t above = ram > 3 * gib + gib / 2 ? ram - 3 * gib : 0;
-    struct error *unused = NULL;
-    const struct cpu_model *model = cpu_model_find("max", &unused);
+    const struct cpu_model *model = cpu_model_find("max", NULL);
+    unsigned phys_bits = cpu_model_phys_bits(model);
+    cpu_model_free(model);
     if (ram & 4095)
         return error_set(errp, "-m: RAM size 0x%llx is not a multiple of 4096 bytes", (unsigned long long)ram);
-    if (!memory_device_check_options(ram, &max, w->slots, w->slots_given, above, cpu_model_phys_bits(model), errp)) {
+    if (!memory_device_check_options(ram, &max, w->slots, w->slots_given, above, phys_bits, errp)) {
         error_prefix(errp, "-m: ");
         return false;
     }

@@ -144,6 +144,8 @@ void chardev_set_fds(struct chardev *c, int in, int out)
 
 void chardev_accept_input(struct chardev *c)
 {
+    if (c->mux)
+        mux_accept_input(c->mux);
     chardev_update(c);
 }
 
@@ -323,6 +325,17 @@ struct chardev *chardev_from_legacy(struct chardev_list *list, const char *label
     else
         error_set(errp, "'%s' is not a valid character device (stdio, mon:stdio, file:PATH, unix:PATH,server=on,wait=off, pty, null, none)", text);
     return NULL;
+}
+
+void chardev_each(const struct chardev_list *list, void (*fn)(void *opaque, const char *id, const char *what), void *opaque)
+{
+    for (const struct chardev *c = list->first; c; c = c->next) {
+        const char *place = chardev_option(c, "path") ? chardev_option(c, "path") : chardev_option(c, "port");
+        char what[512];
+        snprintf(what, sizeof what, "%s%s%s%s", c->driver->name, place ? ":" : "", place ? place : "",
+                 chardev_option_bool(c, "server", false) ? ",server=on" : "");
+        fn(opaque, c->id, what);
+    }
 }
 
 void chardev_print_help(void (*print)(void *, const char *), void *opaque)

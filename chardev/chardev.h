@@ -36,5 +36,9 @@ struct chardev *chardev_new(struct chardev_list *list, const char *options, stru
 // Legacy spelling of -serial/-monitor/-qmp: stdio, mon:stdio, file:PATH, unix:PATH[,server][,nowait], null, none, pty, chardev:ID, vc.
 // Returns NULL without error for "none".
 struct chardev *chardev_from_legacy(struct chardev_list *list, const char *label, const char *text, struct error **errp);
+// Give the terminal back (a stop, a crash), or take it again. For signal handlers, too.
+void chardev_terminal(struct chardev_list *list, bool raw);
 struct chardev *chardev_find(struct chardev_list *list, const char *id);
+// Call fn for each: its id, and driver and place ("socket:/tmp/x,server=on").
+void chardev_each(const struct chardev_list *list, void (*fn)(void *opaque, const char *id, const char *what), void *opaque);
 void chardev_print_help(void (*print)(void *, const char *), void *opaque);

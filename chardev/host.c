@@ -20,10 +20,13 @@ static void set_nonblocking(int fd)
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-struct saved_terminal { struct termios attributes; int flags_in, flags_out; bool changed; };
+struct saved_terminal { struct termios attributes, raw; int flags_in, flags_out; bool changed; };
 
 static bool stdio_open(struct chardev *c, struct error **errp)
 {
+    for (const struct chardev *other = c->list->first; other; other = other->next)
+        if (other->driver == &chardev_stdio)
+            return error_set(errp, "cannot use stdio by multiple character devices (mon:stdio shares it)");
     struct saved_terminal *saved = calloc(1, sizeof *saved);
     saved->flags_in = fcntl(0, F_GETFL);
     saved->flags_out = fcntl(1, F_GETFL);
@@ -37,12 +40,22 @@ static bool stdio_open(struct chardev *c, struct error **errp)
             raw.c_lflag &= ~(unsigned)ISIG;
         raw.c_cc[VMIN] = 1;
         raw.c_cc[VTIME] = 0;
+        saved->raw = raw;
         tcsetattr(0, TCSANOW, &raw);
         saved->changed = true;
     }
     set_nonblocking(0);
     chardev_set_fds(c, 0, 1);
     return true;
+}
+
+void chardev_terminal(struct chardev_list *list, bool raw)
+{
+    for (const struct chardev *c = list->first; c; c = c->next) {
+        const struct saved_terminal *saved = c->driver == &chardev_stdio ? c->data : NULL;
+        if (saved && saved->changed)
+            tcsetattr(0, TCSANOW, raw ? &saved->raw : &saved->attributes);
+    }
 }
 
 static void stdio_close(struct chardev *c)

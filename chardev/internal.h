@@ -41,5 +41,6 @@ void chardev_send_event(struct chardev *c, enum chardev_event event);
 // mux.c: a chardev whose input goes to one of several fronts, switched by Ctrl-A c.
 struct chardev_mux *mux_new(struct chardev *c);
 void mux_free(struct chardev_mux *mux);
+void mux_accept_input(struct chardev_mux *mux); // a front end can take more
 bool mux_attach(struct chardev_mux *mux, const struct chardev_front *front, void *opaque, struct error **errp);
 extern const struct chardev_front mux_front;

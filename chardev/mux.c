@@ -10,18 +10,48 @@
 
 #define FRONTS 4
 #define ESCAPE 1 // Ctrl-A
+#define WAITING_MAX 4096
 
 struct chardev_mux {
     struct chardev *chardev;
-    struct { const struct chardev_front *front; void *opaque; } fronts[FRONTS];
+    struct {
+        const struct chardev_front *front;
+        void *opaque;
+        uint8_t waiting[WAITING_MAX]; // typed, and not yet taken
+        size_t count;
+    } fronts[FRONTS];
     unsigned count, focus;
     bool escaped;
 };
 
+// A guest that takes nothing must not keep Ctrl-A from being seen: input waits here.
 static size_t mux_can_receive(void *opaque)
 {
     struct chardev_mux *m = opaque;
-    return m->count && m->fronts[m->focus].front->can_receive(m->fronts[m->focus].opaque) ? 1 : 0;
+    return m->count ? WAITING_MAX - m->fronts[m->focus].count : 0;
+}
+
+// Hand over what the front end takes.
+static void deliver(struct chardev_mux *m, unsigned i)
+{
+    while (m->fronts[i].count) {
+        size_t n = m->fronts[i].front->can_receive(m->fronts[i].opaque);
+        if (!n)
+            return;
+        if (n > m->fronts[i].count)
+            n = m->fronts[i].count;
+        uint8_t part[WAITING_MAX];
+        memcpy(part, m->fronts[i].waiting, n);
+        m->fronts[i].count -= n;
+        memmove(m->fronts[i].waiting, m->fronts[i].waiting + n, m->fronts[i].count);
+        m->fronts[i].front->receive(m->fronts[i].opaque, part, n);
+    }
+}
+
+void mux_accept_input(struct chardev_mux *m)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        deliver(m, i);
 }
 
 static void help(struct chardev_mux *m)
@@ -67,7 +97,9 @@ static void mux_receive(void *opaque, const uint8_t *data, size_t len)
                 continue;
             }
         }
-        m->fronts[m->focus].front->receive(m->fronts[m->focus].opaque, data, 1);
+        if (m->fronts[m->focus].count < WAITING_MAX)
+            m->fronts[m->focus].waiting[m->fronts[m->focus].count++] = *data;
+        deliver(m, m->focus);
     }
 }
 

@@ -110,8 +110,13 @@ static bool socket_open(struct chardev *c, struct error **errp)
     if (chardev_option_bool(c, "wait", true)) {
         fprintf(stderr, "ramjet: chardev '%s': waiting for connection on: %s\n", c->id, path ? path : chardev_option(c, "port"));
         int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-        if (client >= 0)
-            take_client(c, client);
+        if (client < 0) { // a signal: the user gave up
+            unlink(path ? path : "");
+            close(fd);
+            c->fd_listen = -1;
+            return error_set(errp, "chardev '%s': ended while waiting for a connection", c->id);
+        }
+        take_client(c, client);
     }
     loop_watch(c->list->loop, fd, LOOP_READ, incoming, c);
     return true;

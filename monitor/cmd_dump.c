@@ -26,11 +26,27 @@ static bool parse_format(const char *text, struct format *f, struct error **errp
     return f->count <= 65536 ? true : error_set(errp, "format asks for %u items, at most 65536 are shown", f->count);
 }
 
+static bool operators(struct machine *machine, const char **p, int least, uint64_t *value, struct error **errp);
+
+// A number, a $register, or a sign or brackets before or around more.
 static bool term(struct machine *machine, const char **p, uint64_t *value, struct error **errp)
 {
     static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
     struct x86_cpu *cpu = pc_cpu(machine, 0);
     *p += strspn(*p, " \t");
+    if (**p == '-' || **p == '~') {
+        char op = *(*p)++;
+        if (!term(machine, p, value, errp))
+            return false;
+        *value = op == '-' ? -*value : ~*value;
+        return true;
+    }
+    if (**p == '(') {
+        ++*p;
+        if (!operators(machine, p, 1, value, errp))
+            return false;
+        return *(*p)++ == ')' ? true : (--*p, error_set(errp, "')' expected at '%s'", *p));
+    }
     if (**p == '$') {
         const char *name = ++*p;
         size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -59,22 +75,51 @@ static bool term(struct machine *machine, const char **p, uint64_t *value, struc
     return true;
 }
 
-static bool expression(struct machine *machine, const char *text, uint64_t *value, struct error **errp)
+// Binding strength of an operator, 0: none.
+static int strength(char op)
 {
-    if (!term(machine, &text, value, errp))
+    return !op ? 0 : strchr("*/%", op) ? 3 : strchr("+-", op) ? 2 : strchr("&|^", op) ? 1 : 0;
+}
+
+static bool apply(char op, uint64_t *value, uint64_t right, struct error **errp)
+{
+    if ((op == '/' || op == '%') && !right)
+        return error_set(errp, "division by zero");
+    switch (op) {
+    case '*': *value *= right; break;
+    case '/': *value /= right; break;
+    case '%': *value %= right; break;
+    case '+': *value += right; break;
+    case '-': *value -= right; break;
+    case '&': *value &= right; break;
+    case '|': *value |= right; break;
+    default: *value ^= right; break;
+    }
+    return true;
+}
+
+// Operators at least as strong as `least`, from the left.
+static bool operators(struct machine *machine, const char **p, int least, uint64_t *value, struct error **errp)
+{
+    if (!term(machine, p, value, errp))
         return false;
     for (;;) {
-        text += strspn(text, " \t");
-        if (!*text)
-            return true;
-        char op = *text++;
+        *p += strspn(*p, " \t");
+        char op = **p;
         uint64_t right;
-        if (!strchr("+-*", op))
-            return error_set(errp, "unexpected '%c' in expression", op);
-        if (!term(machine, &text, &right, errp))
+        if (!strength(op) || strength(op) < least)
+            return true;
+        ++*p;
+        if (!operators(machine, p, strength(op) + 1, &right, errp) || !apply(op, value, right, errp))
             return false;
-        *value = op == '+' ? *value + right : op == '-' ? *value - right : *value * right;
     }
+}
+
+static bool expression(struct machine *machine, const char *text, uint64_t *value, struct error **errp)
+{
+    if (!operators(machine, &text, 1, value, errp))
+        return false;
+    return *text ? error_set(errp, "unexpected '%c' in expression", *text) : true;
 }
 
 static bool parse(struct machine *machine, char *arguments, struct format *f, uint64_t *value, struct error **errp)

@@ -3,6 +3,7 @@
 // Run state, CPUs, devices, statistics.
 #include <stdlib.h>
 #include <string.h>
+#include "chardev/chardev.h"
 #include "hw/mem/pc_dimm.h"
 #include "monitor/internal.h"
 #include "target/i386/cpu.h"
@@ -51,6 +52,17 @@ bool info_status(struct machine *machine, char *arguments, const struct output *
 {
     static const char *const names[] = { "paused (prelaunch)", "running", "paused", "paused (shutdown)", "paused (internal-error)" };
     out_printf(out, "VM status: %s\n", names[machine->state]);
+    return true;
+}
+
+static void show_chardev(void *opaque, const char *id, const char *what)
+{
+    out_printf(opaque, "%s: filename=%s\n", id, what);
+}
+
+bool info_chardev(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    chardev_each(machine->chardevs, show_chardev, (void *)out);
     return true;
 }
 

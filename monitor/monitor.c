@@ -2,11 +2,12 @@
 //
 // A monitor on a character device: collects lines, runs them, prints the prompt.
 //
-// On a terminal: echo, line editing, history, completion (readline.c), and notices above the prompt. Elsewhere plain: the
-// line is echoed as clients know it from QEMU, and a reply holds only its own output.
+// On a terminal: echo, line editing, history, completion (readline.c), and notices above the prompt. Elsewhere plain: no
+// echo, and a reply holds only its command's own output.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "backends/memory_backend.h"
 #include "chardev/chardev.h"
 #include "hw/acpi/mem_hotplug.h"
 #include "monitor/internal.h"
@@ -49,8 +50,24 @@ static void line(void *opaque, const char *text)
     readline_prompt(m->readline);
 }
 
+// IDs of what object_del and device_del can name. False: another command.
+static bool complete_id(struct monitor *m, const char *text, void (*candidate)(void *, const char *), void *to)
+{
+    bool object = !strncmp(text, "object_del ", 11), device = !strncmp(text, "device_del ", 11);
+    size_t n = object || device ? strlen(text + 11) : 0;
+    for (struct memory_backend *b = object ? backend_first(m->machine->backends) : NULL; b; b = b->next)
+        if (!strncmp(b->id, text + 11, n))
+            candidate(to, b->id);
+    for (struct device *d = device ? m->machine->devices : NULL; d; d = d->next)
+        if (d->id && !strncmp(d->id, text + 11, n))
+            candidate(to, d->id);
+    return object || device;
+}
+
 static void complete(void *opaque, const char *text, void (*candidate)(void *, const char *), void *to)
 {
+    if (complete_id(opaque, text, candidate, to))
+        return;
     bool info = !strncmp(text, "info ", 5);
     const struct command *table = info ? monitor_infos : monitor_commands;
     size_t count = info ? monitor_info_count : monitor_command_count, n = strlen(info ? text + 5 : text);
@@ -61,7 +78,7 @@ static void complete(void *opaque, const char *text, void (*candidate)(void *, c
 
 static void greet(struct monitor *m)
 {
-    put(m, "QEMU " RAMJET_QEMU_VERSION " monitor (Ramjet " RAMJET_VERSION ") - type 'help' for more information\n");
+    put(m, "QEMU " RAMJET_QEMU_VERSION " monitor - type 'help' for more information\n");
     readline_prompt(m->readline);
     m->greeted = true;
 }

@@ -90,7 +90,8 @@ static void remember(struct readline *r)
 static void accept_line(struct readline *r)
 {
     char *copy = strdup(r->text);
-    r->print(r->opaque, "\n");
+    if (r->editing)
+        r->print(r->opaque, "\n");
     remember(r);
     r->history_at = r->history_count;
     readline_reset(r);
@@ -248,7 +249,6 @@ static void plain(struct readline *r, uint8_t c)
             erase(r, r->length - 1, r->length);
     } else if (c >= 32 || c == 9) {
         insert(r, (char[]){ (char)c, 0 });
-        r->print(r->opaque, (char[]){ (char)c, 0 });
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Line editing over a stream of bytes: cursor keys, history, completion, kill and yank by word; for terminals and
-// console tabs. Without `editing` lines are only collected and echoed.
+// console tabs. Without `editing` lines are only collected.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

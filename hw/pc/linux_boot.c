@@ -132,8 +132,10 @@ static bool boot_unpacked(struct linux_boot *boot, const uint8_t *image, size_t 
 {
     size_t setup = ((image[HDR_SECTS] ? image[HDR_SECTS] : 4) + 1) * 512u;
     uint64_t offset = setup + (uint64_t)get32(image + HDR_PAYLOAD), length = get32(image + HDR_PAYLOAD_SIZE);
-    if (get16(image + HDR_VERSION) < 0x208 || !length || offset > size || length > size - offset)
+    if (get16(image + HDR_VERSION) < 0x208 || !length)
         return error_set(errp, "the kernel image names no payload");
+    if (offset > size || length > size - offset)
+        return error_set(errp, "the file is truncated: its payload ends at byte %llu of %zu", (unsigned long long)(offset + length), size);
     const char *format = unpack_format(image + offset, length);
     size_t elf_size;
     uint8_t *elf = unpack(image + offset, length, &elf_size, errp);
@@ -154,6 +156,14 @@ static bool boot_unpacked(struct linux_boot *boot, const uint8_t *image, size_t 
     snprintf(boot->description, sizeof boot->description, "%s payload unpacked on the host, entry 0x%llx, KASLR off", format,
              (unsigned long long)boot->entry);
     return true;
+}
+
+// The file ends before its payload does: no guest could unpack it.
+static bool truncated(const uint8_t *image, size_t size)
+{
+    size_t setup = ((image[HDR_SECTS] ? image[HDR_SECTS] : 4) + 1) * 512u;
+    uint64_t offset = setup + (uint64_t)get32(image + HDR_PAYLOAD), length = get32(image + HDR_PAYLOAD_SIZE);
+    return get16(image + HDR_VERSION) >= 0x208 && length && (offset > size || length > size - offset);
 }
 
 // The guest unpacks by itself.
@@ -274,7 +284,7 @@ struct linux_boot *linux_boot_prepare(const struct linux_boot_options *o, struct
     if (ok) {
         struct error *why = NULL;
         bool host = o->unpack != BOOT_UNPACK_GUEST && boot_unpacked(boot, image, size, o, &end, &why);
-        if (!host && o->unpack == BOOT_UNPACK_HOST) {
+        if (!host && (o->unpack == BOOT_UNPACK_HOST || truncated(image, size))) {
             error_prefix(&why, "-kernel %s: ", o->kernel);
             error_propagate(errp, why);
             ok = false;

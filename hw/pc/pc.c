@@ -305,6 +305,7 @@ void pc_free(struct machine *m)
     linux_boot_free(pc->boot);
     free(pc->acpi_tables);
     engine_free(pc->engine);
+    cpu_model_free(pc->cpus[0].cpu->model);
     for (unsigned i = 0; i < m->cpu_count; i++)
         cpu_free(pc->cpus[i].cpu);
     tlb_machine_free(pc->tlb);

@@ -215,6 +215,7 @@ void cpu_reset(struct x86_cpu *cpu);                  // power-up state [SDM 3A 
 void cpu_init_ipi(struct x86_cpu *cpu);               // INIT: keeps x87/SSE/TSC; APs wait for SIPI
 void cpu_sipi(struct x86_cpu *cpu, uint8_t vector);
 const struct cpu_model *cpu_model_find(const char *spec, struct error **errp); // "max", "qemu64", "name,+feature,-feature,feature=on"
+void cpu_model_free(const struct cpu_model *model);
 void cpu_model_print_help(void (*print)(void *, const char *), void *opaque);
 const char *cpu_model_name(const struct cpu_model *model);
 unsigned cpu_model_phys_bits(const struct cpu_model *model); // general registers only

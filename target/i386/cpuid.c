@@ -138,6 +138,11 @@ const struct cpu_model *cpu_model_find(const char *spec, struct error **errp)
     return NULL;
 }
 
+void cpu_model_free(const struct cpu_model *model)
+{
+    free((void *)model);
+}
+
 static void put_name(uint32_t out[4], const char *text, unsigned part)
 {
     char padded[48] = { 0 };

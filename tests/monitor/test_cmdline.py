@@ -189,7 +189,10 @@ def input_at_its_end():
             time.sleep(1 * SLOW)
             alive = p.poll() is None
             p.terminate()
-            out, err = p.communicate(timeout=10)
+            try:
+                out, err = p.communicate(timeout=10)
+            finally:
+                p.kill()
             assert alive, f'ended with {p.returncode}: {err!r}'
             assert not os.path.exists(d + '/m'), 'the socket is left behind'
 
@@ -210,7 +213,10 @@ def waits_for_client():
                     text += s.recv(4096)
         finally:
             p.terminate()
-            p.communicate(timeout=10)
+            try:
+                p.communicate(timeout=10)
+            finally:
+                p.kill()
 
 
 def ends_while_waiting():
@@ -222,7 +228,10 @@ def ends_while_waiting():
                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         p.stderr.readline()
         p.send_signal(signal.SIGTERM)
-        p.communicate(timeout=10)
+        try:
+            p.communicate(timeout=10)
+        finally:
+            p.kill()
         assert not os.listdir(d), f'left behind: {os.listdir(d)}'
 
 
@@ -249,7 +258,10 @@ def tcp_monitor():
         s.close()
     finally:
         p.terminate()
-        p.communicate(timeout=10)
+        try:
+            p.communicate(timeout=10)
+        finally:
+            p.kill()
 
 
 def signals_end_it():
