@@ -119,8 +119,8 @@ static int64_t cpu_time(void *opaque) { return clock_now(&((struct pc_cpu *)opaq
 static void cpu_triple_fault(void *opaque)
 {
     struct pc_cpu *cpu = opaque;
-    fprintf(stderr, "ramjet: cpu %u: triple fault at rip 0x%llx: the machine resets\n", cpu->cpu->head.index,
-            (unsigned long long)cpu->cpu->head.rip);
+    fprintf(stderr, "ramjet: cpu %u: triple fault at rip 0x%llx: the machine %s\n", cpu->cpu->head.index,
+            (unsigned long long)cpu->cpu->head.rip, cpu->pc->machine.no_reboot ? "ends (-no-reboot)" : "resets");
     cpu->pc->machine.shutdown_cause = "triple fault";
     machine_request(&cpu->pc->machine, REQUEST_RESET);
 }
