@@ -36,7 +36,7 @@ MODE_CFLAGS_cov := -O0 -g --coverage
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
 # Sanitizers blur the flow that this warning reasons about.
 ifneq ($(filter asan ubsan tsan,$(MODE)),)
-WARNINGS += -Wno-maybe-uninitialized
+WARNINGS += -Wno-maybe-uninitialized -Wno-format-truncation
 endif
 BASE_CFLAGS := -std=gnu11 $(WARNINGS) -ffp-contract=off -fno-strict-aliasing -pthread -I. -I$(B)/gen
 CFLAGS :=
@@ -155,7 +155,7 @@ $(foreach t,$(TEST_MAINS),$(eval $(call test_prog,$(t))))
 GUEST_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector -Wall -Wextra
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,tests/tcg/guest/link.ld -Wl,--build-id=none -Wl,-z,noexecstack
 GUESTS := $(patsubst %.c,$(B)/%.bin,$(wildcard tests/tcg/guest/*.c))
-$(B)/tests/tcg/guest/%.bin: tests/tcg/guest/%.c tests/tcg/guest/head.S tests/tcg/guest/guest.h tests/tcg/guest/link.ld
+$(B)/tests/tcg/guest/%.bin: tests/tcg/guest/%.c tests/tcg/guest/head.S $(wildcard tests/tcg/guest/*.h) tests/tcg/guest/link.ld
 	@echo "  GUEST   $@"
 	@mkdir -p $(@D)
 	@gcc $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -Itests/tcg/guest tests/tcg/guest/head.S $< -o $(B)/tests/tcg/guest/$*.elf

@@ -2,7 +2,8 @@
 //
 // Character devices: list, options, input and output. Machine thread only.
 //
-// Drop rule: a file, terminal or pty gets every byte (a full queue waits for the host); a socket without a client
+// Drop rule: what the host does not take is queued, up to 4 MiB. When that is full the machine waits while the reader makes
+// progress, at most a second without any; after that output is dropped until the reader moves again. A socket without a client
 // drops output, as a serial line without a listener does.
 #define _GNU_SOURCE
 #include "chardev/internal.h"
@@ -47,19 +48,27 @@ static void queue_put(struct chardev *c, const uint8_t *data, size_t len)
     c->queued += len;
 }
 
-// Write what the host takes; false: the other end is gone.
+#define STALL_MS 1000
+
+// Write what the host takes; false: the other end is gone. wait: until all is out, or nothing moved for STALL_MS.
 static bool queue_flush(struct chardev *c, bool wait)
 {
     size_t done = 0;
+    if (c->fd_out < 0)
+        return false;
     while (done < c->queued) {
         ssize_t n = write(c->fd_out, c->queue + done, c->queued - done);
         if (n > 0) {
             done += (size_t)n;
+            c->stalled = false;
         } else if (n < 0 && errno == EAGAIN) {
             if (!wait)
                 break;
             struct pollfd p = { .fd = c->fd_out, .events = POLLOUT };
-            poll(&p, 1, 1000);
+            if (poll(&p, 1, STALL_MS) == 0) {
+                c->stalled = true;
+                break;
+            }
         } else if (!(n < 0 && errno == EINTR)) {
             c->queued = 0;
             return false;
@@ -78,8 +87,12 @@ void chardev_write(struct chardev *c, const void *data, size_t len)
     }
     if (c->fd_out < 0)
         return;
+    if (c->queued + len > QUEUE_MAX)
+        queue_flush(c, !c->stalled);
+    if (c->queued + len > QUEUE_MAX)
+        return; // nobody reads: see the drop rule
     queue_put(c, data, len);
-    queue_flush(c, c->queued > QUEUE_MAX);
+    queue_flush(c, false);
     if (c->queued)
         chardev_update(c);
 }
@@ -184,7 +197,7 @@ struct chardev_list *chardev_list_new(struct loop *loop)
 
 static void chardev_free(struct chardev *c)
 {
-    if (c->fd_out >= 0 && c->queued)
+    if (c->fd_out >= 0 && c->queued && !c->stalled)
         queue_flush(c, true);
     if (c->driver->close)
         c->driver->close(c);
@@ -258,6 +271,28 @@ static const char *take_option(struct chardev *c, const char *text)
     return text;
 }
 
+// Options that the driver does not know.
+static bool check_keys(const struct chardev *c, struct error **errp)
+{
+    for (unsigned i = 0; i < c->option_count; i++) {
+        const char *names[CHARDEV_OPTIONS] = { "id", "mux" };
+        size_t count = 2;
+        bool known = false;
+        for (const char *const *k = c->driver->keys; k && *k; k++)
+            names[count++] = *k;
+        for (size_t k = 0; k < count; k++)
+            known |= !strcmp(names[k], c->keys[i]);
+        if (known)
+            continue;
+        error_set(errp, "-chardev: Invalid parameter '%s'", c->keys[i]);
+        const char *nearest = nearest_name(c->keys[i], names, count);
+        if (nearest)
+            error_hint(errp, "did you mean '%s'?", nearest);
+        return false;
+    }
+    return true;
+}
+
 struct chardev *chardev_new(struct chardev_list *list, const char *options, struct error **errp)
 {
     char name[64];
@@ -279,7 +314,7 @@ struct chardev *chardev_new(struct chardev_list *list, const char *options, stru
     else if (chardev_find(list, id))
         error_set(errp, "-chardev: Duplicate ID '%s' for chardev", id);
     c->id = strdup(id ? id : "");
-    if (!id || chardev_find(list, id) || !driver->open(c, errp)) {
+    if (!id || chardev_find(list, id) || !check_keys(c, errp) || !driver->open(c, errp)) {
         c->driver = &chardev_null;
         chardev_free(c);
         return NULL;

@@ -45,6 +45,7 @@ static bool stdio_open(struct chardev *c, struct error **errp)
         saved->changed = true;
     }
     set_nonblocking(0);
+    set_nonblocking(1); // a reader that stopped must not stop us
     chardev_set_fds(c, 0, 1);
     return true;
 }
@@ -67,7 +68,8 @@ static void stdio_close(struct chardev *c)
     fcntl(1, F_SETFL, saved->flags_out);
     free(saved);
 }
-const struct chardev_driver chardev_stdio = { .name = "stdio", .help = "standard input and output [signal=on|off]", .open = stdio_open, .close = stdio_close };
+static const char *const stdio_keys[] = { "signal", NULL }, *const file_keys[] = { "path", "append", NULL };
+const struct chardev_driver chardev_stdio = { .keys = stdio_keys, .name = "stdio", .help = "standard input and output [signal=on|off]", .open = stdio_open, .close = stdio_close };
 
 static bool file_open(struct chardev *c, struct error **errp)
 {
@@ -112,7 +114,7 @@ static void file_output(struct chardev *c, const uint8_t *data, size_t len)
     if (c->fd_out >= 0)
         file_write(c, data, len);
 }
-const struct chardev_driver chardev_file = { .name = "file", .help = "output to a file: path=FILE[,append=on]", .open = file_open, .close = fd_close, .write = file_output };
+const struct chardev_driver chardev_file = { .keys = file_keys, .name = "file", .help = "output to a file: path=FILE[,append=on]", .open = file_open, .close = fd_close, .write = file_output };
 
 static bool pty_open(struct chardev *c, struct error **errp)
 {

@@ -6,6 +6,7 @@
 
 struct chardev_driver {
     const char *name, *help;
+    const char *const *keys;   // known options besides id and mux, ends with NULL (NULL: none)
     // options: "path=..,server=on": values through chardev_option. Sets fds or starts listening.
     bool (*open)(struct chardev *c, struct error **errp);
     void (*close)(struct chardev *c);
@@ -24,6 +25,7 @@ struct chardev {
     struct chardev_mux *mux;   // several fronts share it
     int fd_in, fd_out, fd_listen; // -1: none
     bool connected, terminal, watching, at_end, telnet;
+    bool stalled;              // the host took nothing for a while: output is dropped until it does
     uint8_t *queue;            // output that the host has not taken yet
     size_t queued, queue_capacity;
     char *keys[CHARDEV_OPTIONS], *values[CHARDEV_OPTIONS];

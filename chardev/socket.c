@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +97,19 @@ static int tcp_socket(const struct chardev *c, bool server, struct error **errp)
     return -1;
 }
 
+// Wait for a client, or for a signal (-1). No signal gets lost between the message and the wait.
+static int first_client(const struct chardev *c, int fd, const char *place)
+{
+    sigset_t all, old;
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    fprintf(stderr, "ramjet: chardev '%s': waiting for connection on: %s\n", c->id, place);
+    int ready = ppoll(&p, 1, NULL, &old);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return ready > 0 ? accept4(fd, NULL, NULL, SOCK_CLOEXEC) : -1;
+}
+
 static bool socket_open(struct chardev *c, struct error **errp)
 {
     const char *path = chardev_option(c, "path");
@@ -108,8 +123,7 @@ static bool socket_open(struct chardev *c, struct error **errp)
     }
     c->fd_listen = fd;
     if (chardev_option_bool(c, "wait", true)) {
-        fprintf(stderr, "ramjet: chardev '%s': waiting for connection on: %s\n", c->id, path ? path : chardev_option(c, "port"));
-        int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        int client = first_client(c, fd, path ? path : chardev_option(c, "port"));
         if (client < 0) { // a signal: the user gave up
             unlink(path ? path : "");
             close(fd);
@@ -135,4 +149,5 @@ static void socket_close(struct chardev *c)
             unlink(chardev_option(c, "path"));
     }
 }
-const struct chardev_driver chardev_socket = { .name = "socket", .help = "path=FILE or host=,port= [,server=on[,wait=off]]", .open = socket_open, .close = socket_close };
+static const char *const keys[] = { "path", "host", "port", "server", "wait", NULL };
+const struct chardev_driver chardev_socket = { .keys = keys, .name = "socket", .help = "path=FILE or host=,port= [,server=on[,wait=off]]", .open = socket_open, .close = socket_close };

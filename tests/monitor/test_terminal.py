@@ -25,9 +25,9 @@ ECHO, ICANON, ISIG = termios.ECHO, termios.ICANON, termios.ISIG
 
 
 class Terminal:
-    """The emulator on a pseudo terminal of its own session."""
+    """The emulator on a pseudo terminal of its own session; shell: run by a shell with job control, as "$@" of that script."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, shell=None):
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
         self.text = ''
@@ -36,7 +36,9 @@ class Terminal:
             os.setsid()
             import fcntl
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        self.p = subprocess.Popen([*EMU, *ARGS, *args], stdin=self.slave, stdout=self.slave, stderr=self.slave, preexec_fn=lead)
+        before = ['sh', '-m', '-c', shell, 'sh'] if shell else []
+        self.p = subprocess.Popen([*before, *EMU, *ARGS, *args], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+                                  preexec_fn=lead)
 
     def __enter__(self):
         return self
@@ -185,17 +187,17 @@ def completion():
 
 
 def stop_and_go_on():
-    """A stop by SIGTSTP gives the terminal back, going on takes it again."""
+    """Ctrl-Z gives the terminal back to the shell, `fg` takes it again."""
     if QEMU:
         raise Skip('QEMU does not')
-    with Terminal('-serial', 'mon:stdio') as t:
+    with Terminal('-serial', 'stdio', '-monitor', 'none', shell='"$@"; sleep 1; fg >/dev/null; exit $?') as t:
         t.raw()
         time.sleep(0.3 * SLOW)
-        t.p.send_signal(signal.SIGTSTP)
+        t.send('\x1a')
         t.until('raw while stopped', lambda: t.flags() & ECHO and t.flags() & ICANON)
-        t.p.send_signal(signal.SIGCONT)
         t.raw()
-        t.send('\x01x')
+        time.sleep(0.3 * SLOW)
+        t.send('\x03')
         t.ends()
 
 
