@@ -501,8 +501,10 @@ retry:
     e->stats.code_bytes += tb->code.code_size;
     e->stats.guest_bytes += used;
     e->stats.ir_ops += ir->op_count;
-    if (available < 15 && !next && used >= available)
+    if (available < 15 && !next && used >= available) {
+        tb->linkable = false; // nor may a jump cache keep it: it is freed after its run
         tb_invalidate(e, tb); // raises the fault of a page that may be mapped the next time: for one use
+    }
     if (log_on(LOG_IN_ASM) || log_on(LOG_OUT_ASM))
         log_block(e, tb, bytes, tb->bytes_first < used ? (unsigned)tb->bytes_first : used);
     return tb;

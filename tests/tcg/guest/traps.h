@@ -101,7 +101,7 @@ void trap_entry(struct regs *r)
         guest_exit(1);
     }
     trap_running = false;
-    asm volatile("jmp run_end");
+    asm volatile("jmp run_end" ::: "memory");
     __builtin_unreachable();
 }
 
