@@ -52,7 +52,10 @@ LIB_sdl2 := sdl2
 LIB_lzma := liblzma
 LIB_lz4 := liblz4
 LIB_zstd := libzstd
-LIB_NAMES := capstone zlib sdl2 lzma lz4 zstd
+LIB_jansson := jansson
+LIB_xxhash := libxxhash
+LIB_vterm := vterm
+LIB_NAMES := capstone zlib sdl2 lzma lz4 zstd jansson xxhash vterm
 UNKNOWN_LIBS := $(filter-out $(LIB_NAMES),$(WITHOUT))
 ifneq ($(UNKNOWN_LIBS),)
 $(error WITHOUT names $(UNKNOWN_LIBS); known are: $(LIB_NAMES))
