@@ -43,6 +43,16 @@ void helper_single_step(struct vcpu_head *head, uint64_t next_rip)
     cpu_raise(cpu, VEC_DB);
 }
 
+// STI is done and something is pending: the loop runs the next instruction alone when it is in the shadow.
+void helper_sti_pending(struct vcpu_head *head, uint64_t next_rip, uint64_t inhibit)
+{
+    engine_restore_site(head);
+    head->budget -= 1;
+    head->rip = next_rip;
+    x86_of(head)->inhibit = (uint8_t)inhibit;
+    engine_leave(head, EXIT_LOOP);
+}
+
 uint64_t helper_idiv64(struct vcpu_head *head, uint64_t low, uint64_t high, uint64_t divisor)
 {
     __int128 dividend = (__int128)((unsigned __int128)high << 64 | low);
