@@ -116,6 +116,7 @@ TARGET_I386_SRCS := \
     target/i386/mmu.c \
     target/i386/msr.c \
     target/i386/operands.c \
+    target/i386/page_tables.c \
     target/i386/raise.c \
     target/i386/segment.c \
     target/i386/syscall.c \
@@ -157,6 +158,7 @@ HW_MISC_SRCS := \
 
 HW_PC_SRCS := \
     hw/pc/acpi_tables.c \
+    hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
     hw/pc/pc.c \
@@ -166,6 +168,7 @@ MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_plug.c \
     monitor/hmp.c \
     monitor/monitor.c \
     monitor/readline.c
