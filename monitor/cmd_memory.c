@@ -16,7 +16,7 @@ bool cmd_object_add(struct machine *machine, char *arguments, const struct outpu
         out_printf(out, "object_add: string expected\nTry \"help object_add\" for more information\n");
         return true;
     }
-    return backend_new(machine->backends, arguments, errp) != NULL;
+    return backend_help(arguments, out_text, (void *)out) || backend_new(machine->backends, arguments, errp) != NULL;
 }
 
 bool cmd_object_del(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
