@@ -23,6 +23,7 @@ SOFTMMU_SRCS := \
     softmmu/mtree.c \
     softmmu/physical.c \
     softmmu/ram.c \
+    softmmu/ram_guard.c \
     softmmu/tlb.c
 
 CHARDEV_SRCS := \
@@ -72,7 +73,13 @@ EXEC_SRCS := \
     exec/translation_cache.c
 
 BACKENDS_SRCS := \
-    backends/memory_backend.c
+    backends/host_info.c \
+    backends/host_memory.c \
+    backends/memory_backend.c \
+    backends/prealloc.c \
+    backends/properties.c \
+    backends/store.c \
+    backends/text.c
 
 HW_CORE_SRCS := \
     hw/core/device.c \

@@ -17,7 +17,7 @@ bool cmd_object_add(struct machine *machine, char *arguments, const struct outpu
         out_printf(out, "object_add: string expected\nTry \"help object_add\" for more information\n");
         return true;
     }
-    return backend_new(machine->backends, arguments, errp) != NULL;
+    return backend_help(arguments, out_text, (void *)out) || backend_new(machine->backends, arguments, errp) != NULL;
 }
 
 // The DIMM with this backend, when its removal was asked for.

@@ -50,12 +50,13 @@ struct ram_block {
     uint64_t used_pages;
     bool readonly;           // ROM: guest stores are dropped
     void (*free_host)(struct ram_block *block); // gives `host` back; NULL: munmap
-    void *owner;             // backend, for messages
+    void *owner;             // of free_host
 };
 
 // Anonymous memory, zero filled. NULL and *errp when the host cannot give it.
 struct ram_block *ram_block_new(const char *name, uint64_t size, struct error **errp);
-// A block over memory that the caller mapped; free_host is called when the last reference goes.
+// A block over memory that the caller mapped; free_host is called when the last reference goes. NULL and errno when there is no
+// address space for the metadata.
 struct ram_block *ram_block_wrap(const char *name, void *host, uint64_t size,
                                  void (*free_host)(struct ram_block *), void *owner);
 // The guest gets the block (again): no page is in use yet.

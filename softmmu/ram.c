@@ -83,8 +83,11 @@ struct ram_block *ram_block_wrap(const char *name, void *host, uint64_t size,
 {
     assert(size % PAGE_SIZE == 0 && (uintptr_t)host % PAGE_SIZE == 0);
     struct ram_block *block = block_new(name, host, size);
-    if (size && !block->pages)
-        abort(); // 1/64 of what the caller just mapped, not even touched
+    if (size && !block->pages) {
+        block_free(block);
+        errno = ENOMEM;
+        return NULL;
+    }
     block->free_host = free_host;
     block->owner = owner;
     return block;
