@@ -85,6 +85,9 @@ HW_CORE_SRCS := \
     hw/core/device.c \
     hw/core/machine.c
 
+UI_SRCS := \
+    ui/screen.c
+
 HW_MEM_SRCS := \
     hw/mem/memory_device.c \
     hw/mem/pc_dimm.c
@@ -211,6 +214,7 @@ SRCS := main.c options.c \
     $(EXEC_SRCS) \
     $(BACKENDS_SRCS) \
     $(HW_CORE_SRCS) \
+    $(UI_SRCS) \
     $(HW_MEM_SRCS) \
     $(HW_PCI_SRCS) \
     $(TARGET_I386_SRCS) \
