@@ -23,7 +23,8 @@ SOFTMMU_SRCS := \
     softmmu/mtree.c \
     softmmu/physical.c \
     softmmu/ram.c \
-    softmmu/tlb.c
+    softmmu/tlb.c \
+    softmmu/watch.c
 
 CHARDEV_SRCS := \
     chardev/chardev.c \
@@ -67,6 +68,7 @@ TCG_INTERP_SRCS := \
 
 EXEC_SRCS := \
     exec/code_page.c \
+    exec/debug.c \
     exec/engine.c \
     exec/restore.c \
     exec/translation_cache.c
@@ -182,6 +184,7 @@ GENERAL_REGS_SRCS := \
     fpu/sf_f80_convert.c \
     softmmu/ldst.c \
     softmmu/tlb.c \
+    softmmu/watch.c \
     target/i386/cpuid.c \
     target/i386/helper_x87.c \
     target/i386/helper_x87_env.c \
