@@ -24,7 +24,8 @@ SOFTMMU_SRCS := \
     softmmu/physical.c \
     softmmu/ram.c \
     softmmu/ram_guard.c \
-    softmmu/tlb.c
+    softmmu/tlb.c \
+    softmmu/watch.c
 
 CHARDEV_SRCS := \
     chardev/chardev.c \
@@ -68,6 +69,7 @@ TCG_INTERP_SRCS := \
 
 EXEC_SRCS := \
     exec/code_page.c \
+    exec/debug.c \
     exec/engine.c \
     exec/restore.c \
     exec/translation_cache.c
@@ -195,6 +197,7 @@ GENERAL_REGS_SRCS := \
     fpu/sf_f80_convert.c \
     softmmu/ldst.c \
     softmmu/tlb.c \
+    softmmu/watch.c \
     target/i386/cpuid.c \
     target/i386/helper_x87.c \
     target/i386/helper_x87_env.c \

@@ -440,6 +440,8 @@ retry:
         used = e->target->translate(cpu, ir, bytes, available, next, next ? PAGE_SIZE : 0, rip, flags, max, &kills, 0);
         max = max > 1 ? max / 2 : 1;
     } while (ir->overflow);
+    if (e->debug && (max = debug_block_limit(e, ir, cpu->code_base)) < ir->insn_count)
+        goto retry;
     if (used > available && next && !can_fetch(cpu, second)) { // mapped, but not for execution here
         next = NULL;
         goto retry;

@@ -26,6 +26,7 @@ struct tlb_group {
     bool used;
 };
 struct tlb_machine {
+    struct tlb_watches watches; // first (softmmu/watch.h)
     struct address_space *memory;
     struct tlb_group *groups;
     struct tlb_context *contexts; // VIEW_COUNT for each group
