@@ -24,7 +24,8 @@ SOFTMMU_SRCS := \
     softmmu/physical.c \
     softmmu/ram.c \
     softmmu/ram_guard.c \
-    softmmu/tlb.c
+    softmmu/tlb.c \
+    softmmu/watch.c
 
 CHARDEV_SRCS := \
     chardev/chardev.c \
@@ -68,6 +69,7 @@ TCG_INTERP_SRCS := \
 
 EXEC_SRCS := \
     exec/code_page.c \
+    exec/debug.c \
     exec/engine.c \
     exec/restore.c \
     exec/translation_cache.c
@@ -84,6 +86,9 @@ BACKENDS_SRCS := \
 HW_CORE_SRCS := \
     hw/core/device.c \
     hw/core/machine.c
+
+UI_SRCS := \
+    ui/screen.c
 
 HW_MEM_SRCS := \
     hw/mem/memory_device.c \
@@ -123,6 +128,7 @@ TARGET_I386_SRCS := \
     target/i386/mmu.c \
     target/i386/msr.c \
     target/i386/operands.c \
+    target/i386/page_tables.c \
     target/i386/raise.c \
     target/i386/segment.c \
     target/i386/syscall.c \
@@ -164,6 +170,7 @@ HW_MISC_SRCS := \
 
 HW_PC_SRCS := \
     hw/pc/acpi_tables.c \
+    hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
     hw/pc/pc.c \
@@ -173,6 +180,7 @@ MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_plug.c \
     monitor/hmp.c \
     monitor/monitor.c \
     monitor/readline.c
@@ -189,6 +197,7 @@ GENERAL_REGS_SRCS := \
     fpu/sf_f80_convert.c \
     softmmu/ldst.c \
     softmmu/tlb.c \
+    softmmu/watch.c \
     target/i386/cpuid.c \
     target/i386/helper_x87.c \
     target/i386/helper_x87_env.c \
@@ -208,6 +217,7 @@ SRCS := main.c options.c \
     $(EXEC_SRCS) \
     $(BACKENDS_SRCS) \
     $(HW_CORE_SRCS) \
+    $(UI_SRCS) \
     $(HW_MEM_SRCS) \
     $(HW_PCI_SRCS) \
     $(TARGET_I386_SRCS) \

@@ -134,6 +134,7 @@ static bool pty_open(struct chardev *c, struct error **errp)
     }
     c->fd_listen = -1;
     c->data = (void *)(intptr_t)other;
+    c->terminal = true;
     set_nonblocking(fd);
     chardev_set_fds(c, fd, fd);
     return true;
