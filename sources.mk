@@ -79,6 +79,7 @@ HW_CORE_SRCS := \
     hw/core/machine.c
 
 UI_SRCS := \
+    ui/png.c \
     ui/screen.c
 
 HW_MEM_SRCS := \
@@ -182,6 +183,7 @@ MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_screen.c \
     monitor/hmp.c \
     monitor/monitor.c \
     monitor/readline.c
