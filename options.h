@@ -14,6 +14,8 @@ struct options {
     struct text_list objects, devices, chardevs, serials, monitors, mons;
     const char *name, *log_items, *log_file;
     bool nodefaults, nographic;
+    bool vga_given;
+    const char *vga; // device type of -vga or by default; NULL: none
     bool done; // help or version was printed
 };
 // Fills in defaults, then argv. On false: *errp names the option and the value.

@@ -88,6 +88,7 @@ HW_CORE_SRCS := \
     hw/core/machine.c
 
 UI_SRCS := \
+    ui/png.c \
     ui/screen.c
 
 HW_MEM_SRCS := \
@@ -162,6 +163,17 @@ HW_INPUT_SRCS := \
     hw/input/ps2mouse.c \
     hw/input/scancodes.c
 
+HW_DISPLAY_SRCS := \
+    hw/display/dispi.c \
+    hw/display/edid.c \
+    hw/display/vga.c \
+    hw/display/vga_draw.c \
+    hw/display/vga_linear.c \
+    hw/display/vga_memory.c \
+    hw/display/vga_pci.c \
+    hw/display/vga_registers.c \
+    hw/display/vga_scan.c
+
 HW_NVRAM_SRCS := \
     hw/nvram/fw_cfg.c
 
@@ -170,6 +182,8 @@ HW_MISC_SRCS := \
 
 HW_PC_SRCS := \
     hw/pc/acpi_tables.c \
+    hw/pc/boot_font.c \
+    hw/pc/boot_screen.c \
     hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
@@ -181,6 +195,7 @@ MONITOR_SRCS := \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
     monitor/cmd_plug.c \
+    monitor/cmd_screen.c \
     monitor/hmp.c \
     monitor/monitor.c \
     monitor/readline.c
@@ -226,6 +241,7 @@ SRCS := main.c options.c \
     $(HW_TIMER_SRCS) \
     $(HW_CHAR_SRCS) \
     $(HW_INPUT_SRCS) \
+    $(HW_DISPLAY_SRCS) \
     $(HW_NVRAM_SRCS) \
     $(HW_MISC_SRCS) \
     $(HW_PC_SRCS) \

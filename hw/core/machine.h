@@ -65,6 +65,8 @@ struct machine {
     // Other vCPUs leave generated code and park until end (with one thread: nothing to wait for). Nestable.
     void (*safe_point_begin)(struct machine *machine);
     void (*safe_point_end)(struct machine *machine);
+    struct pci_bus *pci_bus;     // for PCI devices; NULL: none
+    struct screen *screen;       // ui/'s; what a display device draws on, there even when none is
     void *pc;                    // the board's own (hw/pc)
 };
 
