@@ -23,6 +23,7 @@ SOFTMMU_SRCS := \
     softmmu/mtree.c \
     softmmu/physical.c \
     softmmu/ram.c \
+    softmmu/ram_guard.c \
     softmmu/tlb.c \
     softmmu/watch.c
 
@@ -74,11 +75,20 @@ EXEC_SRCS := \
     exec/translation_cache.c
 
 BACKENDS_SRCS := \
-    backends/memory_backend.c
+    backends/host_info.c \
+    backends/host_memory.c \
+    backends/memory_backend.c \
+    backends/prealloc.c \
+    backends/properties.c \
+    backends/store.c \
+    backends/text.c
 
 HW_CORE_SRCS := \
     hw/core/device.c \
     hw/core/machine.c
+
+UI_SRCS := \
+    ui/screen.c
 
 HW_MEM_SRCS := \
     hw/mem/memory_device.c \
@@ -118,6 +128,7 @@ TARGET_I386_SRCS := \
     target/i386/mmu.c \
     target/i386/msr.c \
     target/i386/operands.c \
+    target/i386/page_tables.c \
     target/i386/raise.c \
     target/i386/segment.c \
     target/i386/syscall.c \
@@ -159,6 +170,7 @@ HW_MISC_SRCS := \
 
 HW_PC_SRCS := \
     hw/pc/acpi_tables.c \
+    hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
     hw/pc/pc.c \
@@ -177,6 +189,7 @@ MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_plug.c \
     monitor/hmp.c \
     monitor/monitor.c \
     monitor/readline.c
@@ -213,6 +226,7 @@ SRCS := main.c options.c \
     $(EXEC_SRCS) \
     $(BACKENDS_SRCS) \
     $(HW_CORE_SRCS) \
+    $(UI_SRCS) \
     $(HW_MEM_SRCS) \
     $(HW_PCI_SRCS) \
     $(TARGET_I386_SRCS) \
