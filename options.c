@@ -506,6 +506,8 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
     case OPT_display:
         return !strcmp(value, "none") || error_set(errp, "-display %s: there is no window in this version; use -display none or -nographic", value);
     case OPT_qmp: return error_set(errp, "-qmp %s: QMP is not in this version; -monitor %s gives the human monitor", value, value);
+    case OPT_gdb: o->gdb = value; return true;
+    case OPT_s: o->gdb = "tcp::1234"; return true;
     case OPT_S: o->pc.paused = true; return true;
     case OPT_no_reboot: return o->pc.no_reboot = true;
     case OPT_no_shutdown: return o->pc.no_shutdown = true;

@@ -190,6 +190,15 @@ HW_PC_SRCS := \
     hw/pc/pc.c \
     hw/pc/unpack.c
 
+GDBSTUB_SRCS := \
+    gdbstub/commands.c \
+    gdbstub/gdbstub.c \
+    gdbstub/memory.c \
+    gdbstub/packet.c \
+    gdbstub/query.c \
+    gdbstub/registers.c \
+    gdbstub/resume.c
+
 MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
@@ -245,4 +254,5 @@ SRCS := main.c options.c \
     $(HW_NVRAM_SRCS) \
     $(HW_MISC_SRCS) \
     $(HW_PC_SRCS) \
+    $(GDBSTUB_SRCS) \
     $(MONITOR_SRCS)
