@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "backends/memory_backend.h"
 #include "chardev/chardev.h"
+#include "gdbstub/gdbstub.h"
 #include "hw/pc/pc.h"
 #include "monitor/internal.h"
 #include "monitor/monitor.h"
@@ -23,11 +24,11 @@
 // For the handlers below.
 static struct machine *signal_machine;
 static struct chardev_list *signal_chardevs;
-static volatile sig_atomic_t ended; // before there was a machine
+static volatile sig_atomic_t ended; // by this signal; also before there was a machine
 
 static void on_signal(int number)
 {
-    ended = 1;
+    ended = number;
     if (signal_machine)
         machine_request(signal_machine, REQUEST_QUIT);
 }
@@ -168,6 +169,8 @@ static bool add_devices(struct session *s, struct error **errp)
     for (size_t i = 0; i < o->objects.count; i++)
         if (!with_option("object", o->objects.items[i], backend_new_option(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
             return false;
+    if (o->vga && !with_option("vga", "std", pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp) != NULL, errp))
+        return false;
     for (size_t i = 0; i < o->devices.count; i++) {
         char *text = strdup(o->devices.items[i]);
         bool ok = with_option("device", o->devices.items[i], device_add_text(s->machine, text, errp), errp);
@@ -202,13 +205,18 @@ static bool start(struct session *s, struct error **errp)
             return false;
         s->monitor_count++;
     }
+    static const struct gdbstub_ops gdb_ops = { .command = monitor_run };
+    gdbstub_new(s->machine, &gdb_ops);
+    if (o->gdb)
+        return with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp);
     return true;
 }
 
-static void finish(struct session *s)
+static void finish(struct session *s, int code)
 {
     signal_machine = NULL;
     if (s->machine) {
+        gdbstub_free(s->machine->gdbstub, code, ended);
         monitor_free_all(s->machine, s->monitors, s->monitor_count);
         pc_free(s->machine);
     }
@@ -234,7 +242,7 @@ int main(int argc, char **argv)
     } else {
         if (start(s, &err))
             code = pc_run(s->machine);
-        finish(s);
+        finish(s, code);
         if (err)
             error_report(err);
     }

@@ -13,7 +13,10 @@ struct options {
     struct pc_options pc;
     struct text_list objects, devices, chardevs, serials, monitors, mons;
     const char *name, *log_items, *log_file;
+    const char *gdb; // NULL: none
     bool nodefaults, nographic;
+    bool vga_given;
+    const char *vga; // device type of -vga or by default; NULL: none
     bool done; // help or version was printed
 };
 // Fills in defaults, then argv. On false: *errp names the option and the value.

@@ -88,6 +88,7 @@ HW_CORE_SRCS := \
     hw/core/machine.c
 
 UI_SRCS := \
+    ui/png.c \
     ui/screen.c
 
 HW_MEM_SRCS := \
@@ -162,6 +163,17 @@ HW_INPUT_SRCS := \
     hw/input/ps2mouse.c \
     hw/input/scancodes.c
 
+HW_DISPLAY_SRCS := \
+    hw/display/dispi.c \
+    hw/display/edid.c \
+    hw/display/vga.c \
+    hw/display/vga_draw.c \
+    hw/display/vga_linear.c \
+    hw/display/vga_memory.c \
+    hw/display/vga_pci.c \
+    hw/display/vga_registers.c \
+    hw/display/vga_scan.c
+
 HW_NVRAM_SRCS := \
     hw/nvram/fw_cfg.c
 
@@ -170,17 +182,29 @@ HW_MISC_SRCS := \
 
 HW_PC_SRCS := \
     hw/pc/acpi_tables.c \
+    hw/pc/boot_font.c \
+    hw/pc/boot_screen.c \
     hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
     hw/pc/pc.c \
     hw/pc/unpack.c
 
+GDBSTUB_SRCS := \
+    gdbstub/commands.c \
+    gdbstub/gdbstub.c \
+    gdbstub/memory.c \
+    gdbstub/packet.c \
+    gdbstub/query.c \
+    gdbstub/registers.c \
+    gdbstub/resume.c
+
 MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
     monitor/cmd_plug.c \
+    monitor/cmd_screen.c \
     monitor/hmp.c \
     monitor/monitor.c \
     monitor/readline.c
@@ -226,7 +250,9 @@ SRCS := main.c options.c \
     $(HW_TIMER_SRCS) \
     $(HW_CHAR_SRCS) \
     $(HW_INPUT_SRCS) \
+    $(HW_DISPLAY_SRCS) \
     $(HW_NVRAM_SRCS) \
     $(HW_MISC_SRCS) \
     $(HW_PC_SRCS) \
+    $(GDBSTUB_SRCS) \
     $(MONITOR_SRCS)

@@ -212,6 +212,15 @@ static void chardev_free(struct chardev *c)
     free(c);
 }
 
+void chardev_delete(struct chardev *c)
+{
+    struct chardev **link = &c->list->first;
+    while (*link != c)
+        link = &(*link)->next;
+    *link = c->next;
+    chardev_free(c);
+}
+
 void chardev_list_free(struct chardev_list *list)
 {
     while (list->first) {

@@ -30,6 +30,7 @@ bool chardev_is_terminal(const struct chardev *chardev);      // line editing ma
 bool chardev_connected(const struct chardev *chardev);
 
 struct chardev_list *chardev_list_new(struct loop *loop);
+void chardev_delete(struct chardev *chardev);                   // not from its own callbacks; detached first
 void chardev_list_free(struct chardev_list *list);             // flushes output, restores the terminal, unlinks sockets
 // "-chardev" syntax: stdio,id=x | file,id=,path= | socket,id=,path=,server=on,wait=off | null,id= | pty,id= | pipe ...,mux=on
 struct chardev *chardev_new(struct chardev_list *list, const char *options, struct error **errp);
