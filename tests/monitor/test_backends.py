@@ -132,6 +132,23 @@ def memdev(v):
         v.hmp('object_del i')
 
 
+def odd_sizes(v):
+    """A backend may have any size; a DIMM wants whole pages of its backend."""
+    for type_, size, words in (('ram', '4095', 'backend memory size must be multiple of 0x200000'),
+                               ('ram', '3M', 'backend memory size must be multiple of 0x200000'),
+                               (f'file,mem-path={DIR}/f16', '4095', 'backend memory size must be multiple of 0x1000'),
+                               (f'file,mem-path={DIR}/f16,align=1G', '16M', 'backend memory size must be multiple of 0x40000000')):
+        assert v.hmp(f'object_add memory-backend-{type_},id=odd,size={size}') == ''
+        got = v.hmp('device_add pc-dimm,id=d,memdev=odd')
+        assert words in got, got
+        assert v.hmp('object_del odd') == ''
+    assert v.hmp(f'object_add memory-backend-file,mem-path={DIR}/f16,id=odd,size=3M') == ''
+    assert v.hmp('device_add pc-dimm,id=d,memdev=odd') == ''
+    assert 'size: 3145728' in v.hmp('info memory-devices')
+    got = v.hmp('object_del odd')
+    assert "object 'odd' is in use, can not be deleted" in got, got
+
+
 def node_lists(v):
     """Ranges and lists, with single and doubled commas and repeated: in the monitor and on the command line."""
     if QEMU:
@@ -429,7 +446,7 @@ try:
     with vm.VM(EMU, [*ARGS, '-S']) as shared:
         for text, phrase, _ in rows.AS_QEMU + (() if QEMU else rows.OURS):
             tap.case('refused: ' + text, in_monitor, shared, text, phrase)
-        for f in (duplicates, nothing_is_left, sizes, memdev, node_lists, helps):
+        for f in (duplicates, nothing_is_left, sizes, odd_sizes, memdev, node_lists, helps):
             tap.case('backends: ' + f.__name__.replace('_', ' '), f, shared)
     for text, phrase, other in rows.AS_QEMU:
         if other or text in [x[0] for x in rows.AS_QEMU[::6]]:
