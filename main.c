@@ -13,6 +13,7 @@
 #include "monitor/internal.h"
 #include "monitor/monitor.h"
 #include "options.h"
+#include "softmmu/ram_guard.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/loop.h"
@@ -48,6 +49,13 @@ static void on_default(int number)
     errno = saved;
 }
 
+// Guest memory went away under the guest: no way on.
+static void on_lost_memory(void)
+{
+    chardev_terminal(signal_chardevs, false);
+    chardev_unlink_sockets(signal_chardevs);
+}
+
 // A handler that is there already stays (a sanitizer's); SIGSEGV belongs to the engine.
 static void catch_signals(struct chardev_list *chardevs)
 {
@@ -58,6 +66,7 @@ static void catch_signals(struct chardev_list *chardevs)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    ram_guard_install(on_lost_memory);
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
         struct sigaction old, crash = { .sa_handler = on_default, .sa_flags = SA_RESTART };
         if (!sigaction(defaults[i], NULL, &old) && old.sa_handler == SIG_DFL)
@@ -157,7 +166,7 @@ static bool add_devices(struct session *s, struct error **errp)
 {
     const struct options *o = &s->options;
     for (size_t i = 0; i < o->objects.count; i++)
-        if (!with_option("object", o->objects.items[i], backend_new(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
+        if (!with_option("object", o->objects.items[i], backend_new_option(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
             return false;
     for (size_t i = 0; i < o->devices.count; i++) {
         char *text = strdup(o->devices.items[i]);

@@ -463,7 +463,10 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
     case OPT_kernel: o->pc.kernel = value; return true;
     case OPT_initrd: o->pc.initrd = value; return true;
     case OPT_append: o->pc.append = value; return true;
-    case OPT_object: return help_or_list(o, &o->objects, "object", value, backend_print_help, errp);
+    case OPT_object:
+        if (backend_help(value, print, NULL))
+            return o->done = true;
+        return list_add(&o->objects, "object", value, errp);
     case OPT_device:
         if (device_help(value))
             return o->done = true;

@@ -23,7 +23,9 @@ SOFTMMU_SRCS := \
     softmmu/mtree.c \
     softmmu/physical.c \
     softmmu/ram.c \
-    softmmu/tlb.c
+    softmmu/ram_guard.c \
+    softmmu/tlb.c \
+    softmmu/watch.c
 
 CHARDEV_SRCS := \
     chardev/chardev.c \
@@ -67,16 +69,26 @@ TCG_INTERP_SRCS := \
 
 EXEC_SRCS := \
     exec/code_page.c \
+    exec/debug.c \
     exec/engine.c \
     exec/restore.c \
     exec/translation_cache.c
 
 BACKENDS_SRCS := \
-    backends/memory_backend.c
+    backends/host_info.c \
+    backends/host_memory.c \
+    backends/memory_backend.c \
+    backends/prealloc.c \
+    backends/properties.c \
+    backends/store.c \
+    backends/text.c
 
 HW_CORE_SRCS := \
     hw/core/device.c \
     hw/core/machine.c
+
+UI_SRCS := \
+    ui/screen.c
 
 HW_MEM_SRCS := \
     hw/mem/memory_device.c \
@@ -116,6 +128,7 @@ TARGET_I386_SRCS := \
     target/i386/mmu.c \
     target/i386/msr.c \
     target/i386/operands.c \
+    target/i386/page_tables.c \
     target/i386/raise.c \
     target/i386/segment.c \
     target/i386/syscall.c \
@@ -157,6 +170,7 @@ HW_MISC_SRCS := \
 
 HW_PC_SRCS := \
     hw/pc/acpi_tables.c \
+    hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
     hw/pc/pc.c \
@@ -166,6 +180,7 @@ MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_plug.c \
     monitor/hmp.c \
     monitor/monitor.c \
     monitor/readline.c
@@ -182,6 +197,7 @@ GENERAL_REGS_SRCS := \
     fpu/sf_f80_convert.c \
     softmmu/ldst.c \
     softmmu/tlb.c \
+    softmmu/watch.c \
     target/i386/cpuid.c \
     target/i386/helper_x87.c \
     target/i386/helper_x87_env.c \
@@ -201,6 +217,7 @@ SRCS := main.c options.c \
     $(EXEC_SRCS) \
     $(BACKENDS_SRCS) \
     $(HW_CORE_SRCS) \
+    $(UI_SRCS) \
     $(HW_MEM_SRCS) \
     $(HW_PCI_SRCS) \
     $(TARGET_I386_SRCS) \

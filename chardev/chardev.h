@@ -38,6 +38,8 @@ struct chardev *chardev_new(struct chardev_list *list, const char *options, stru
 struct chardev *chardev_from_legacy(struct chardev_list *list, const char *label, const char *text, struct error **errp);
 // Give the terminal back (a stop, a crash), or take it again. For signal handlers, too.
 void chardev_terminal(struct chardev_list *list, bool raw);
+// The process is about to end without chardev_list_free: removes the sockets' files. For signal handlers, too.
+void chardev_unlink_sockets(const struct chardev_list *list);
 struct chardev *chardev_find(struct chardev_list *list, const char *id);
 // Call fn for each: its id, and driver and place ("socket:/tmp/x,server=on").
 void chardev_each(const struct chardev_list *list, void (*fn)(void *opaque, const char *id, const char *what), void *opaque);

@@ -149,5 +149,15 @@ static void socket_close(struct chardev *c)
             unlink(chardev_option(c, "path"));
     }
 }
+
+void chardev_unlink_sockets(const struct chardev_list *list)
+{
+    for (const struct chardev *c = list->first; c; c = c->next) {
+        const char *path = c->driver == &chardev_socket && c->fd_listen >= 0 ? chardev_option(c, "path") : NULL;
+        if (path)
+            unlink(path);
+    }
+}
+
 static const char *const keys[] = { "path", "host", "port", "server", "wait", NULL };
 const struct chardev_driver chardev_socket = { .keys = keys, .name = "socket", .help = "path=FILE or host=,port= [,server=on[,wait=off]]", .open = socket_open, .close = socket_close };

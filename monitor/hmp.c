@@ -35,6 +35,14 @@ void out_printf(const struct output *out, const char *fmt, ...)
     out->print(out->opaque, text);
 }
 
+void out_error(const struct output *out, struct error *err)
+{
+    out_printf(out, "Error: %s\n", err->message);
+    if (err->hint)
+        out_printf(out, "%s%s", err->hint, err->hint[strlen(err->hint) - 1] == '\n' ? "" : "\n");
+    error_free(err);
+}
+
 void out_text(void *opaque, const char *text)
 {
     const struct output *out = opaque;
@@ -112,20 +120,20 @@ static void run(struct machine *machine, const struct command *table, size_t cou
         return;
     }
     struct error *err = NULL;
-    if (!command->run(machine, line, out, &err) && err) {
-        out_printf(out, "Error: %s\n", err->message);
-        if (err->hint)
-            out_printf(out, "%s%s", err->hint, err->hint[strlen(err->hint) - 1] == '\n' ? "" : "\n");
-        error_free(err);
-    }
+    if (!command->run(machine, line, out, &err) && err)
+        out_error(out, err);
+}
+
+void monitor_run_with(struct machine *machine, const char *text, const struct output *out)
+{
+    char *line = strdup(text);
+    run(machine, monitor_commands, monitor_command_count, "command", line, out);
+    free(line);
 }
 
 void monitor_run(struct machine *machine, const char *text, void (*print)(void *, const char *), void *opaque)
 {
-    struct output out = { print, opaque };
-    char *line = strdup(text);
-    run(machine, monitor_commands, monitor_command_count, "command", line, &out);
-    free(line);
+    monitor_run_with(machine, text, &(struct output){ .print = print, .opaque = opaque });
 }
 
 static void show_help(const struct command *c, const char *before, const struct output *out)

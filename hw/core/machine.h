@@ -33,8 +33,9 @@ struct hotplug_ops {
     void (*unplug)(struct machine *machine, struct device *device);
 };
 // Things that monitors tell their users; `device` may be NULL.
-enum machine_event { EVENT_DEVICE_DELETED, EVENT_ACPI_OST, EVENT_UNPLUG_REFUSED, EVENT_STOP, EVENT_RESUME, EVENT_RESET, EVENT_SHUTDOWN, EVENT_POWERDOWN };
-struct event_details { const char *id; int slot; uint32_t source, status; bool guest; };
+enum machine_event { EVENT_DEVICE_DELETED, EVENT_ACPI_OST, EVENT_UNPLUG_REFUSED, EVENT_STOP, EVENT_RESUME, EVENT_RESET, EVENT_SHUTDOWN, EVENT_POWERDOWN,
+                     EVENT_NOTICE }; // `text` for a person who watches
+struct event_details { const char *id; int slot; uint32_t source, status; bool guest; const char *text; };
 struct event_sink { void (*event)(void *opaque, enum machine_event event, const struct event_details *details); void *opaque; struct event_sink *next; };
 
 struct memory_backend;

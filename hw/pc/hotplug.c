@@ -29,6 +29,7 @@ static void plug(struct machine *machine, struct device *device)
     pc_dimm_plug(machine, dimm);
     machine->safe_point_end(machine);
     mem_hotplug_plug(&pc_of(machine)->mem_hotplug, dimm, device->hotplugged);
+    dimm_watch_plugged(&pc_of(machine)->dimm_watch, dimm);
 }
 
 static bool unplug_request(struct machine *machine, struct device *device, struct error **errp)
@@ -36,7 +37,10 @@ static bool unplug_request(struct machine *machine, struct device *device, struc
     struct pc_dimm *dimm = pc_dimm_of(device);
     if (!dimm)
         return error_set(errp, "Device '%s' does not support hotplugging", device->id ? device->id : device->type->name);
-    return mem_hotplug_unplug_request(&pc_of(machine)->mem_hotplug, dimm, errp);
+    if (!mem_hotplug_unplug_request(&pc_of(machine)->mem_hotplug, dimm, errp))
+        return false;
+    dimm_watch_asked(&pc_of(machine)->dimm_watch, dimm);
+    return true;
 }
 
 static void unplug(struct machine *machine, struct device *device)
@@ -48,8 +52,12 @@ static void unplug(struct machine *machine, struct device *device)
     pc_dimm_unplug(machine, dimm);
     machine->safe_point_end(machine);
     char *id = device->id ? strdup(device->id) : NULL;
+    char *backend = dimm->autodel ? strdup(dimm->memdev->id) : NULL;
     details.id = id;
     device_delete(device);
+    if (backend)
+        backend_delete(machine->backends, backend, NULL);
+    free(backend);
     machine_send_event(machine, EVENT_DEVICE_DELETED, &details);
     free(id);
 }

@@ -10,6 +10,7 @@
 #include "hw/intc/lapic.h"
 #include "hw/char/serial16550.h"
 #include "hw/nvram/fw_cfg.h"
+#include "hw/pc/dimm_watch.h"
 #include "hw/pc/linux_boot.h"
 #include "hw/pc/pc.h"
 #include "hw/pci/i440fx.h"
@@ -44,6 +45,7 @@ struct pc {
     struct piix3 piix3;
     struct pm pm;
     struct mem_hotplug mem_hotplug;
+    struct dimm_watch dimm_watch;
     struct memory_device_state memory_devices;
     struct serial16550 serial[PC_MAX_SERIAL];
     bool serial_present[PC_MAX_SERIAL];

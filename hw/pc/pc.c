@@ -219,6 +219,7 @@ static bool build_chips(struct pc *pc, struct error **errp)
     if (m->acpi) {
         pm_init(&pc->pm, m, &pc->pci, pc->isa[PM_SCI_IRQ], false);
         mem_hotplug_init(&pc->mem_hotplug, m, &pc->pm, m->ram_slots);
+        dimm_watch_init(&pc->dimm_watch, m);
     }
     uint64_t base = memory_device_window_base(pc->high_ram);
     if (m->max_ram_size > m->ram_size) {
@@ -296,8 +297,10 @@ void pc_free(struct machine *m)
     for (unsigned i = 0; i < PC_MAX_SERIAL; i++)
         if (pc->serial_present[i])
             serial16550_release(&pc->serial[i]);
-    if (m->acpi)
+    if (m->acpi) {
+        dimm_watch_release(&pc->dimm_watch);
         mem_hotplug_release(&pc->mem_hotplug);
+    }
     if (m->memory_devices)
         memory_device_release(&pc->memory_devices);
     fw_cfg_release(&pc->fw_cfg);
@@ -352,6 +355,7 @@ static void reset_machine(struct pc *pc)
     if (m->acpi) {
         pm_reset(&pc->pm);
         mem_hotplug_reset(&pc->mem_hotplug);
+        dimm_watch_reset(&pc->dimm_watch);
     }
     machine_reset_devices(m);
     for (unsigned i = 0; i < m->cpu_count; i++)
