@@ -478,7 +478,9 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
     case OPT_mon: return list_add(&o->mons, "mon", value, errp);
     case OPT_nographic: o->nographic = true; return true;
     case OPT_display:
-        return !strcmp(value, "none") || error_set(errp, "-display %s: there is no window in this version; use -display none or -nographic", value);
+        o->display_given = true;
+        return ui_options_parse(&o->ui, value, &o->window, errp);
+    case OPT_full_screen: return o->ui.full_screen = true;
     case OPT_qmp: return error_set(errp, "-qmp %s: QMP is not in this version; -monitor %s gives the human monitor", value, value);
     case OPT_S: o->pc.paused = true; return true;
     case OPT_no_reboot: return o->pc.no_reboot = true;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "hw/pc/pc.h"
+#include "ui/ui.h"
 
 struct error;
 #define MAX_LISTED 320
@@ -13,7 +14,8 @@ struct options {
     struct pc_options pc;
     struct text_list objects, devices, chardevs, serials, monitors, mons;
     const char *name, *log_items, *log_file;
-    bool nodefaults, nographic;
+    struct ui_options ui;
+    bool nodefaults, nographic, display_given, window; // window: -display sdl
     bool done; // help or version was printed
 };
 // Fills in defaults, then argv. On false: *errp names the option and the value.

@@ -31,7 +31,8 @@ CHARDEV_SRCS := \
     chardev/chardev.c \
     chardev/host.c \
     chardev/mux.c \
-    chardev/socket.c
+    chardev/socket.c \
+    chardev/vc.c
 
 TCG_SRCS := \
     tcg/cc.c \
@@ -88,7 +89,22 @@ HW_CORE_SRCS := \
     hw/core/machine.c
 
 UI_SRCS := \
-    ui/screen.c
+    ui/draw.c \
+    ui/font.c \
+    ui/input.c \
+    ui/memory_tab.c \
+    ui/no_window.c \
+    ui/options.c \
+    ui/poll.c \
+    ui/screen.c \
+    ui/screen_tab.c \
+    ui/status.c \
+    ui/tabs.c \
+    ui/terminal.c \
+    ui/terminal_reflow.c \
+    ui/terminal_select.c \
+    ui/ui.c \
+    ui/window.c
 
 HW_MEM_SRCS := \
     hw/mem/memory_device.c \
@@ -157,6 +173,7 @@ HW_CHAR_SRCS := \
 
 HW_INPUT_SRCS := \
     hw/input/i8042.c \
+    hw/input/i8042_input.c \
     hw/input/ps2_queue.c \
     hw/input/ps2kbd.c \
     hw/input/ps2mouse.c \
@@ -181,9 +198,11 @@ MONITOR_SRCS := \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
     monitor/cmd_plug.c \
+    monitor/cmd_ui.c \
     monitor/hmp.c \
     monitor/monitor.c \
-    monitor/readline.c
+    monitor/readline.c \
+    monitor/ui_model.c
 
 ASL_SRCS := \
     hw/acpi/dsdt.asl \

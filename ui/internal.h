@@ -200,7 +200,7 @@ void memory_tab_layout(struct ui *ui);
 void memory_tab_draw(struct ui *ui);
 void memory_tab_pointer(struct ui *ui, const struct pointer *p);
 bool memory_tab_press(struct ui *ui, const char *id);
-void size_text(char *out, size_t room, uint64_t bytes); // "512 MiB"
+void ui_size_text(char *out, size_t room, uint64_t bytes); // "512 MiB"
 // ---- status.c
 void status_layout(struct ui *ui);
 void status_draw(struct ui *ui);

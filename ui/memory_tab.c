@@ -9,7 +9,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
 
-void size_text(char *out, size_t room, uint64_t bytes)
+void ui_size_text(char *out, size_t room, uint64_t bytes)
 {
     static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
     unsigned u = 0;
@@ -57,7 +57,7 @@ static unsigned pieces(const struct ui_facts *f, struct piece *out)
 static void describe_region(struct ui *ui, const struct piece *p, char *out, size_t room)
 {
     char size[32];
-    size_text(size, sizeof size, p->size);
+    ui_size_text(size, sizeof size, p->size);
     if (p->region < 0)
         snprintf(out, room, "hole: nothing at 0x%llx-0x%llx, %s", (unsigned long long)p->start, (unsigned long long)(p->start + p->size - 1), size);
     else
@@ -92,7 +92,7 @@ static void draw_map(struct ui *ui)
         draw_fill(&ui->canvas, (struct rect){ r.x, r.y, ui->unit, r.h }, COLOUR_BACK);
         if (ui->map_at == (int)i)
             draw_frame(&ui->canvas, r, 2 * ui->unit, 0xffffff);
-        size_text(text, sizeof text, all[i].size);
+        ui_size_text(text, sizeof text, all[i].size);
         if (all[i].region >= 0 && text_width(f, text) + 4 * ui->unit <= r.w)
             draw_text(&ui->canvas, f, r, r.x + (r.w - text_width(f, text)) / 2, r.y + (r.h - f->height) / 2, text, 0xffffff);
         x = end;
@@ -141,7 +141,7 @@ void memory_tab_layout(struct ui *ui)
     x += text_width(&ui->font, "Plug a DIMM: ");
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char label[32], id[32];
-        size_text(label, sizeof label, sizes[i]);
+        ui_size_text(label, sizeof label, sizes[i]);
         int w = button_width(ui, label);
         if (x + w > list.x + list.w || (sizes[i] > ui->facts.pluggable && sizes[i] > GIB))
             break;
@@ -186,7 +186,7 @@ static void draw_slot(struct ui *ui, struct rect r, unsigned slot)
     }
     struct rect left = r;
     left.w -= button_width(ui, "Eject") + 12 * ui->unit;
-    size_text(size, sizeof size, d->size);
+    ui_size_text(size, sizeof size, d->size);
     snprintf(text, sizeof text, "%-9s", size);
     x = draw_text(&ui->canvas, f, left, x, y, text, 0xffffff);
     snprintf(text, sizeof text, "%s%s at 0x%llx, backend %s, node %u", d->leaving ? "LEAVING " : "", *d->id ? d->id : "(no name)", (unsigned long long)d->addr, d->backend,
@@ -202,9 +202,9 @@ void memory_tab_draw(struct ui *ui)
     char text[200], ram[32], plugged[32], more[32];
     draw_fill(&ui->canvas, ui->content, COLOUR_BACK);
     draw_map(ui);
-    size_text(ram, sizeof ram, facts->ram_size);
-    size_text(plugged, sizeof plugged, facts->plugged);
-    size_text(more, sizeof more, facts->pluggable);
+    ui_size_text(ram, sizeof ram, facts->ram_size);
+    ui_size_text(plugged, sizeof plugged, facts->plugged);
+    ui_size_text(more, sizeof more, facts->pluggable);
     snprintf(text, sizeof text, "boot RAM %s, plugged %s, room for %s more; %u slots", ram, plugged, more, facts->slots);
     int y = list.y - 3 * f->height - 14 * ui->unit;
     draw_text(&ui->canvas, f, ui->content, list.x, y + f->height / 2, text, COLOUR_TEXT);

@@ -48,7 +48,7 @@ static bool set_grab(struct ui_options *o, const char *value, struct error **err
 
 static bool set(struct ui_options *o, const char *key, const char *value, struct error **errp)
 {
-    bool flag;
+    bool flag = false;
     if (!strcmp(key, "scale"))
         return set_scale(o, value, errp);
     if (!strcmp(key, "grab-mod"))

@@ -29,7 +29,8 @@ bool ui_options_parse(struct ui_options *options, const char *text, bool *window
 enum ui_state { UI_NOT_STARTED, UI_RUNNING, UI_PAUSED, UI_SHUT_DOWN, UI_FAILED };
 enum ui_region_kind { UI_RAM, UI_DIMM, UI_ROM, UI_DEVICE };
 struct ui_region { uint64_t start, size; enum ui_region_kind kind; char name[40]; }; // sorted by start
-struct ui_dimm { char id[64], backend[64]; uint64_t addr, size; int slot; unsigned node; bool leaving; }; // sorted by addr
+// state: what the guest makes of it; reason: more about that, or why it does not go.
+struct ui_dimm { char id[64], backend[64], state[64], reason[320]; uint64_t addr, size; int slot; unsigned node; bool leaving; };
 #define UI_REGIONS 160
 #define UI_DIMMS 256
 struct ui_facts {

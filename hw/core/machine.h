@@ -65,6 +65,10 @@ struct machine {
     // Other vCPUs leave generated code and park until end (with one thread: nothing to wait for). Nestable.
     void (*safe_point_begin)(struct machine *machine);
     void (*safe_point_end)(struct machine *machine);
+    struct input *input;         // ui/: never NULL in a machine that runs
+    struct screen *screen;       // ui/
+    struct ui *ui;               // ui/: NULL without a window
+    unsigned mouse_buttons;      // that mouse_button in the monitor holds down
     void *pc;                    // the board's own (hw/pc)
 };
 

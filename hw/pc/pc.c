@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "hw/char/debugcon.h"
+#include "hw/input/i8042_input.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/pc/internal.h"
 #include "target/i386/disas.h"
@@ -208,6 +209,8 @@ static bool build_chips(struct pc *pc, struct error **errp)
     i8254_init(&pc->pit, ports, &m->clock, pc->isa[0]);
     mc146818_init(&pc->rtc, ports, &m->clock, pc->isa[8]);
     i8042_init(&pc->kbc, ports, pc->isa[1], pc->isa[12], a20, reset);
+    if (m->input)
+        i8042_attach_input(&pc->kbc, m->input);
     fw_cfg_init(&pc->fw_cfg, ports, &m->memory);
     for (unsigned i = 0; i < PC_MAX_SERIAL; i++) {
         if (!pc->options.serial[i])
@@ -252,6 +255,8 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->ram_slots = options->ram_slots;
     m->cpu_count = options->cpu_count ? options->cpu_count : 1;
     m->acpi = options->acpi;
+    m->input = options->input;
+    m->screen = options->screen;
     m->no_reboot = options->no_reboot;
     m->no_shutdown = options->no_shutdown;
     m->seed = m->random_state = options->seed;
