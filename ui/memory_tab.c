@@ -17,6 +17,10 @@ void ui_size_text(char *out, size_t room, uint64_t bytes)
         bytes /= 1024;
         u++;
     }
+    if (u == 1 && bytes >= 1024) { // the rest of a mebibyte does not matter
+        bytes /= 1024;
+        u++;
+    }
     if (u == 2 && bytes >= 1024 && bytes % 512 == 0)
         snprintf(out, room, "%llu.%llu GiB", (unsigned long long)(bytes / 1024), (unsigned long long)(bytes % 1024 * 10 / 1024));
     else
@@ -125,7 +129,7 @@ static bool slot_free(const struct ui_facts *f)
     return used < f->slots;
 }
 
-static int row_height(const struct ui *ui) { return ui->font.height + 12 * ui->unit; }
+static int row_height(const struct ui *ui) { return 2 * ui->font.height + 10 * ui->unit; } // two lines of text
 
 static struct rect list_rect(const struct ui *ui)
 {
@@ -163,7 +167,7 @@ void memory_tab_layout(struct ui *ui)
         if (at < 0 || at >= ui->memory_rows || !*d->id)
             continue;
         snprintf(id, sizeof id, "eject-%s", d->id);
-        button_add(ui, (struct rect){ list.x + list.w - w - 6 * ui->unit, list.y + at * row + 3 * ui->unit, w, row - 8 * ui->unit }, d->leaving, 0, id, "Eject");
+        button_add(ui, (struct rect){ list.x + list.w - w - 6 * ui->unit, list.y + at * row + (row - ui->font.height) / 2 - 3 * ui->unit, w, ui->font.height + 4 * ui->unit }, d->leaving, 0, id, "Eject");
     }
 }
 
@@ -175,11 +179,11 @@ static void draw_slot(struct ui *ui, struct rect r, unsigned slot)
     for (unsigned i = 0; i < ui->facts.dimm_count; i++)
         if (ui->facts.dimms[i].slot == (int)slot)
             d = &ui->facts.dimms[i];
-    int y = r.y + (r.h - f->height) / 2, x = r.x + 8 * ui->unit;
+    int y = r.y + 3 * ui->unit, x = r.x + 8 * ui->unit, second;
     draw_fill(&ui->canvas, r, d ? 0x1d3327 : HOLE_COLOUR);
     draw_fill(&ui->canvas, (struct rect){ r.x, r.y, 3 * ui->unit, r.h }, d ? kinds[UI_DIMM].colour : COLOUR_LINE);
     snprintf(text, sizeof text, "slot %-3u", slot);
-    x = draw_text(&ui->canvas, f, r, x, y, text, COLOUR_DIM) + f->width;
+    x = second = draw_text(&ui->canvas, f, r, x, y, text, COLOUR_DIM) + f->width;
     if (!d) {
         draw_text(&ui->canvas, f, r, x, y, "empty", 0x6f7b87);
         return;
@@ -189,9 +193,11 @@ static void draw_slot(struct ui *ui, struct rect r, unsigned slot)
     ui_size_text(size, sizeof size, d->size);
     snprintf(text, sizeof text, "%-9s", size);
     x = draw_text(&ui->canvas, f, left, x, y, text, 0xffffff);
-    snprintf(text, sizeof text, "%s%s at 0x%llx, backend %s, node %u", d->leaving ? "LEAVING " : "", *d->id ? d->id : "(no name)", (unsigned long long)d->addr, d->backend,
-             d->node);
-    draw_text(&ui->canvas, f, left, x + f->width, y, text, d->leaving ? COLOUR_WARN : COLOUR_TEXT);
+    snprintf(text, sizeof text, "%s at 0x%llx, backend %s, node %u", *d->id ? d->id : "(no name)", (unsigned long long)d->addr, d->backend, d->node);
+    draw_text(&ui->canvas, f, left, x + f->width, y, text, COLOUR_TEXT);
+    y += f->height + ui->unit; // what the guest makes of it
+    x = draw_text(&ui->canvas, f, left, second, y, d->state, d->leaving ? COLOUR_WARN : COLOUR_DIM) + 2 * f->width;
+    draw_text(&ui->canvas, f, left, x, y, d->reason, 0x6f7b87);
 }
 
 void memory_tab_draw(struct ui *ui)

@@ -81,8 +81,8 @@ void ui_dump(struct ui *ui, const char *tab, FILE *out)
         terminal_print(t->terminal, out);
     for (unsigned i = 0; t->kind == TAB_MEMORY && i < ui->facts.dimm_count; i++) {
         const struct ui_dimm *d = &ui->facts.dimms[i];
-        fprintf(out, "dimm %s slot %d size %llu addr 0x%llx backend %s node %u%s\n", d->id, d->slot, (unsigned long long)d->size, (unsigned long long)d->addr,
-                d->backend, d->node, d->leaving ? " leaving" : "");
+        fprintf(out, "dimm %s slot %d size %llu addr 0x%llx backend %s node %u state %s%s\n", d->id, d->slot, (unsigned long long)d->size, (unsigned long long)d->addr,
+                d->backend, d->node, d->state, d->leaving ? " leaving" : "");
     }
 }
 

@@ -44,7 +44,7 @@ void status_draw(struct ui *ui)
             bar.w = place.x - f->width - bar.x;
     }
     draw_fill(&ui->canvas, (struct rect){ x, bar.y + (bar.h - d) / 2, d, d }, states[ui->facts.state].colour);
-    x = draw_text(&ui->canvas, f, bar, x + d + f->width / 2, y, states[ui->facts.state].name, COLOUR_TEXT) + 2 * f->width;
+    x = draw_text(&ui->canvas, f, bar, x + d + f->width, y, states[ui->facts.state].name, COLOUR_TEXT) + 2 * f->width;
     if (ui->grabbed) { // always to be seen while it lasts
         static const char *const release[] = { "Ctrl-Alt-G lets the mouse go", "Ctrl-Alt-Shift-G lets the mouse go", "Right Ctrl-G lets the mouse go" };
         draw_text(&ui->canvas, f, bar, x, y, release[ui->options.grab], COLOUR_WARN);

@@ -394,6 +394,8 @@ void terminal_paste(struct terminal *t, const char *utf8)
 
 void terminal_pointer(struct terminal *t, const struct pointer *p)
 {
+    if (!t->font.width) // not laid out so far
+        return;
     int column = (p->x - t->place.x - MARGIN(t)) / t->font.width, row = (p->y - t->place.y - MARGIN(t)) / t->font.height;
     column = column < 0 ? 0 : column >= t->columns ? t->columns - 1 : column;
     row = row < 0 ? 0 : row >= t->rows ? t->rows - 1 : row;

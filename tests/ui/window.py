@@ -129,7 +129,10 @@ class Window:
         return b[:-7].decode('utf-8', 'replace').replace('\r', '')
 
     def hmp(self, line):
-        self.s.sendall((line + '\n').encode())
+        try:
+            self.s.sendall((line + '\n').encode())
+        except OSError:
+            raise EOFError(f'the emulator ended ({self.p.wait(5)}): {self.stderr()}')
         return self._reply()
 
     def stderr(self):
