@@ -34,8 +34,8 @@ MODE_CFLAGS_tsan := -O1 -g -fsanitize=thread
 MODE_CFLAGS_cov := -O0 -g --coverage
 
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
-# Sanitizers blur the flow that this warning reasons about.
-ifneq ($(filter asan ubsan tsan,$(MODE)),)
+# Sanitizers and no optimization blur the flow that these warnings reason about.
+ifneq ($(MODE),opt)
 WARNINGS += -Wno-maybe-uninitialized -Wno-format-truncation
 endif
 BASE_CFLAGS := -std=gnu11 $(WARNINGS) -ffp-contract=off -fno-strict-aliasing -pthread -I. -I$(B)/gen
@@ -76,6 +76,10 @@ ALL_LDFLAGS = $(filter -fsanitize=% --coverage,$(MODE_CFLAGS_$(MODE))) -pthread 
 
 include sources.mk
 
+# A window needs both; without, ui/no_window.c stands in its place.
+WINDOW_SRCS := $(filter-out ui/input.c ui/screen.c ui/png.c ui/options.c ui/no_window.c,$(UI_SRCS))
+SRCS := $(filter-out $(if $(and $(filter sdl2,$(HAVE)),$(filter vterm,$(HAVE))),ui/no_window.c,$(WINDOW_SRCS)),$(SRCS))
+
 # C that may run while the guest's vector registers are live in the host's: general registers only.
 # GENERAL_REGS_SRCS comes from sources.mk.
 ifeq ($(shell uname -m),x86_64)
@@ -85,7 +89,10 @@ endif
 OBJS := $(SRCS:%=$(B)/%)
 OBJS := $(patsubst %.c,%.o,$(OBJS:%.S=%.o))
 LIB_OBJS := $(filter-out $(B)/main.o,$(OBJS))
-GEN := $(ASL_SRCS:%.asl=$(B)/gen/%.aml.h)
+# ui/spleen_SIZE.font.h: console fonts, from Debian's package fonts-spleen.
+FONTS := 8x16 12x24 16x32
+FONT_DIR := /usr/share/consolefonts
+GEN := $(ASL_SRCS:%.asl=$(B)/gen/%.aml.h) $(FONTS:%=$(B)/gen/ui/spleen_%.font.h)
 
 # Tests: each tests/DIR/test_*.c (and tests/fuzz/fuzz_*.c) is a program, linked with the emulator's
 # objects and with the other C files of its folder.
@@ -142,8 +149,16 @@ $(B)/gen/%.aml.h: %.asl scripts/bin2c
 	@iasl -vr -vs -we -p $(B)/gen/$* $(B)/gen/$*.i.asl > $(B)/gen/$*.log 2>&1 || { cat $(B)/gen/$*.log; exit 1; }
 	@scripts/bin2c $(notdir $*)_aml $(B)/gen/$*.aml > $@
 
+# #include "ui/spleen_8x16.font.h"; what is in it: scripts/psf2c.
+$(B)/gen/ui/spleen_%.font.h: $(FONT_DIR)/spleen-%.psfu.gz scripts/psf2c
+	@echo "  FONT    $@"
+	@mkdir -p $(@D)
+	@scripts/psf2c spleen_$* $< > $@
+$(FONT_DIR)/%.psfu.gz:
+	@echo "$@ is missing: scripts/setup installs fonts-spleen" >&2; exit 1
+
 # What several programs share is kept.
-.PRECIOUS: $(B)/%.o $(B)/gen/%.aml.h
+.PRECIOUS: $(B)/%.o $(B)/gen/%.aml.h $(B)/gen/ui/spleen_%.font.h
 
 # ---- tests
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "exec/debug.h"
 #include "exec/internal.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -33,6 +34,11 @@ int64_t engine_time(void *opaque)
     if (e->options.icount_shift >= 0)
         return e->time_base + (int64_t)(engine_instructions(e) << e->options.icount_shift);
     return e->time_running ? e->time_base + host_ns() - e->host_base : e->time_base;
+}
+
+bool engine_counts_time(const struct engine *e)
+{
+    return e->options.icount_shift >= 0;
 }
 
 void engine_stop_time(struct engine *e)
@@ -146,6 +152,7 @@ struct engine *engine_new(const struct engine_options *options, const struct eng
 
 void engine_free(struct engine *e)
 {
+    debug_set_owner(e, NULL);
     tb_cache_release(e);
     e->options.backend->free(e->backend_state);
     ir_block_free(e->ir);
@@ -270,6 +277,7 @@ static void run_exactly(struct engine *e, struct vcpu_head *cpu, int64_t *budget
     uint32_t flags = e->target->block_flags(cpu) | e->target->one_insn;
     struct tb *tb = fetch_block(e, cpu, flags);
     if (!tb) {
+        cpu->exit_reason = EXIT_FAULT;
         deliver(e, cpu, budget);
         return;
     }
@@ -286,14 +294,54 @@ static void forced_flush(struct engine *e)
         tlb_reset_all(e->tlb);
 }
 
-// Run one vCPU for up to `budget` instructions, until it halts or must be looked at.
-static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
+static bool serve(struct engine *e, struct vcpu_head *cpu, unsigned *counted)
+{
+    return e->debug ? debug_serve(e, cpu, counted) : e->target->service(cpu, counted);
+}
+
+// Is the slice over, whatever is left of it?
+static bool slice_ends(const struct engine *e, const struct vcpu_head *cpu)
+{
+    return cpu->exit_reason == EXIT_HALT || e->kicked || (cpu->yield && e->cpu_count > 1);
+}
+
+// Run from tb on, and what its leaving asks for. Returns the edge that was taken, if it may be linked.
+static struct tcg_edge *run_from(struct engine *e, struct vcpu_head *cpu, const struct tb *tb, int64_t *budget)
+{
+    if (tb->code.insn_count > *budget || debug_stepping(e, cpu)) {
+        run_exactly(e, cpu, budget);
+        return NULL;
+    }
+    if (tb->linkable)
+        enter_jump_cache(cpu, tb);
+    *budget -= run_block(e, cpu, tb, (int32_t)*budget);
+    switch (cpu->exit_reason) {
+    case EXIT_NONE:
+        return cpu->exit_edge;
+    case EXIT_BUDGET: // the rest is too short for the next block: one by one
+        while (*budget > 0 && !cpu->pending && !slice_ends(e, cpu) && !e->debug)
+            run_exactly(e, cpu, budget);
+        return NULL;
+    case EXIT_FAULT:
+        deliver(e, cpu, budget);
+        return NULL;
+    case EXIT_IO:
+        run_exactly(e, cpu, budget);
+        return NULL;
+    default:
+        return NULL;
+    }
+}
+
+// Run one vCPU for up to `budget` instructions, until it halts, must be looked at, or a debugger's stop. Returns what
+// is left of its slice.
+static int64_t run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
 {
     struct tcg_edge *edge = NULL;
     while (budget > 0 && !e->kicked) {
         unsigned counted = 0;
-        if (!e->target->service(cpu, &counted))
-            return;
+        if (!serve(e, cpu, &counted))
+            return 0;
         if (counted) {
             cpu->instructions += counted;
             budget -= counted;
@@ -310,52 +358,26 @@ static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
             tb_free_dead(e);
         }
         uint32_t flags = e->target->block_flags(cpu);
+        if (e->debug && debug_before(e, cpu))
+            return budget;
         struct tb *tb = fetch_block(e, cpu, flags);
-        if (!tb) {
+        if (tb) {
+            if (edge && !((struct tb *)edge->from)->dead)
+                tb_link(e, edge, tb);
+            edge = run_from(e, cpu, tb, &budget);
+        } else {
+            cpu->exit_reason = EXIT_FAULT;
             deliver(e, cpu, &budget);
             edge = NULL;
-            continue;
         }
-        if (edge && !((struct tb *)edge->from)->dead)
-            tb_link(e, edge, tb);
-        edge = NULL;
-        if (tb->code.insn_count > budget) {
-            run_exactly(e, cpu, &budget);
-            if (cpu->exit_reason == EXIT_HALT)
-                return;
-            continue;
-        }
-        if (tb->linkable)
-            enter_jump_cache(cpu, tb);
-        budget -= run_block(e, cpu, tb, (int32_t)budget);
-        switch (cpu->exit_reason) {
-        case EXIT_NONE:
-            edge = cpu->exit_edge;
-            break;
-        case EXIT_BUDGET: // the rest is too short for the next block: one by one
-            while (budget > 0 && !cpu->pending && !e->kicked) {
-                run_exactly(e, cpu, &budget);
-                if (cpu->exit_reason == EXIT_HALT)
-                    return;
-            }
-            break;
-        case EXIT_FAULT:
-            deliver(e, cpu, &budget);
-            break;
-        case EXIT_IO:
-            run_exactly(e, cpu, &budget);
-            break;
-        default:
-            break;
-        }
-        if (cpu->exit_reason == EXIT_HALT)
-            return;
-        if (cpu->yield) { // PAUSE: another vCPU may have what this one waits for
-            cpu->yield = 0;
-            if (e->cpu_count > 1)
-                return;
-        }
+        bool over = slice_ends(e, cpu); // PAUSE, too: another vCPU may have what this one waits for
+        cpu->yield = 0;
+        if (e->debug && debug_after(e, cpu))
+            return over ? 0 : budget;
+        if (over)
+            return 0;
     }
+    return 0;
 }
 
 // Instructions until the earliest timer, at most the quantum.
@@ -376,7 +398,7 @@ static bool all_halted(struct engine *e)
 {
     for (unsigned i = 0; i < e->cpu_count; i++) {
         unsigned counted = 0;
-        if (e->target->service(e->cpus[i], &counted)) {
+        if (debug_cpu_runs(e, i) && serve(e, e->cpus[i], &counted)) {
             e->cpus[i]->instructions += counted;
             return false;
         }
@@ -398,21 +420,53 @@ static void idle(struct engine *e, const struct engine_owner *owner)
         owner->idle(owner->opaque, wait);
 }
 
+// One turn of each vCPU; or, after a debugger's stop, what was left of the turns then.
+static void run_round(struct engine *e)
+{
+    struct round from = e->round;
+    e->round.stopped = false;
+    for (unsigned i = from.stopped ? from.cpu : 0; i < e->cpu_count; i++) {
+        if (!debug_cpu_runs(e, i))
+            continue;
+        int64_t budget = slice_budget(e);
+        bool resumed = from.stopped && i == from.cpu;
+        if (resumed && from.left < budget)
+            budget = from.left;
+        e->current = i;
+        e->kicked = false;
+        e->round.served = resumed && from.served;
+        int64_t left = run_slice(e, e->cpus[i], budget);
+        if (!debug_stopped(e))
+            continue;
+        e->round = (struct round){ .stopped = true, .served = e->round.served, .cpu = i, .left = left };
+        if (from.stopped && !(resumed && from.left > 0) && debug_lone_step(e, i))
+            e->round = from; // a step out of turn
+        break;
+    }
+    e->current = 0;
+}
+
 void engine_run(struct engine *e, const struct engine_owner *owner)
 {
-    engine_start_time(e);
+    if (e->debug)
+        debug_begin(e);
+    if (!debug_time_held(e))
+        engine_start_time(e);
     for (;;) {
-        clock_run_timers(e->clock, engine_time(e));
+        if (!e->round.stopped && !debug_time_held(e))
+            clock_run_timers(e->clock, engine_time(e));
         if (!owner->look(owner->opaque))
             break;
-        for (unsigned i = 0; i < e->cpu_count; i++) {
-            e->current = i;
-            e->kicked = false;
-            run_slice(e, e->cpus[i], slice_budget(e));
-        }
-        e->current = 0;
-        if (!e->kicked && all_halted(e))
+        if (e->debug)
+            debug_prepare(e);
+        run_round(e);
+        if (!debug_stopped(e) && !e->kicked && all_halted(e) && !debug_stopped(e))
             idle(e, owner);
+        if (debug_stopped(e)) {
+            engine_stop_time(e);
+            debug_tell(e);
+            break;
+        }
     }
     engine_stop_time(e);
     tb_free_dead(e);
