@@ -17,6 +17,14 @@ static void next_through_loop(struct translator *t, const struct insn *in) { gen
 
 // ---- segment registers
 
+static void next_after_segment(struct translator *t, const struct insn *in, unsigned seg)
+{
+    if (seg == SEG_SS)
+        gen_exit_untrapped(t, in->next_rip, false);
+    else
+        next_through_loop(t, in);
+}
+
 void gen_push_seg(struct translator *t, const struct insn *in)
 {
     gen_push_value(t, in->opsize, gen_load_env(t, 1, SEG_FIELD(in->row->arg, selector)));
@@ -26,7 +34,7 @@ static void load_segment(struct translator *t, const struct insn *in, unsigned s
 {
     gen_call(t, H_load_segment, IR_NONE, 2, imm(t, seg), selector);
     if (seg == SEG_SS)
-        gen_store_env(t, 0, ENV(inhibit), imm(t, 1));
+        gen_store_env(t, 0, ENV(inhibit), imm(t, INHIBIT_TRAPS));
 }
 
 void gen_pop_seg(struct translator *t, const struct insn *in)
@@ -35,7 +43,7 @@ void gen_pop_seg(struct translator *t, const struct insn *in)
     ir_var selector = gen_load(t, &m, 1, 0);
     load_segment(t, in, (unsigned)in->row->arg, selector);
     gen_stack_adjust(t, 1ll << in->opsize);
-    next_through_loop(t, in);
+    next_after_segment(t, in, (unsigned)in->row->arg);
 }
 
 void gen_mov_from_seg(struct translator *t, const struct insn *in)
@@ -55,7 +63,7 @@ void gen_mov_to_seg(struct translator *t, const struct insn *in)
         return;
     }
     load_segment(t, in, seg, gen_read(t, in, 1));
-    next_through_loop(t, in);
+    next_after_segment(t, in, seg);
 }
 
 void gen_load_far(struct translator *t, const struct insn *in)
@@ -66,7 +74,7 @@ void gen_load_far(struct translator *t, const struct insn *in)
     ir_var selector = gen_load(t, &m, 1, 0);
     load_segment(t, in, (unsigned)in->row->arg, selector);
     gen_write_reg(t, in->op[0].reg, in->opsize, offset);
-    next_through_loop(t, in);
+    next_after_segment(t, in, (unsigned)in->row->arg);
 }
 
 void gen_bound(struct translator *t, const struct insn *in)

@@ -324,6 +324,7 @@ static bool nmi_hook(struct regs *r)
     return handled;
 }
 
+CODE(ud, "ud2");
 CODE(nmi_self, "movl $0x4400, 0x300(%r14)\n inc %rax\n inc %rax");
 static void nmi(void)
 {
@@ -427,7 +428,7 @@ static void gates(void)
     apic_write(0xb0, 0);
     // a not-present gate for #UD: #NP names it with EXT; for #GP: a double fault
     trap_idt[6].type = 0x0e;
-    CODE(ud, "ud2");
+    
     run(r = start(ud));
     check("#NP: an exception's gate, with EXT", trap.vector << 32 | trap.error << 16 | (trap.rip - r.rip), 11ull << 32 | (6 * 8 + 3) << 16);
     set_gate(6, 1, 0);
