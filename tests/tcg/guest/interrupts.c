@@ -350,12 +350,7 @@ static uint8_t ring0_stack[4096] __attribute__((aligned(16)));
 static struct regs user(void *code)
 {
     struct regs r = start(code);
-    window_pt[0x10] = ((uint64_t)code & ~0xfffull) | P_PRESENT | P_USER;
-    window_pt[0x11] = window_pt[0x10] + 0x1000;
-    window_pt[0xff] |= P_USER;
-    r.cs = USER_CS;
-    r.ss = USER_SS;
-    r.rip = PAGE(0x10) + ((uint64_t)code & 0xfff);
+    as_user(&r);
     return r;
 }
 
