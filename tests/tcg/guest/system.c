@@ -334,6 +334,32 @@ static void descriptors(void)
     FINE("MOV DS", with_rax(start(load_ds), KERNEL_SS), 2);
 }
 
+CODE(load_8, "mov 1(%rdi), %rax"); CODE(load_1, "movb 1(%rdi), %al"); CODE(push_odd, "push %rax"); CODE(rep_odd, "rep movsl"); CODE(rmw_odd, "incw 3(%rdi)");
+CODE(load_16, "movups 1(%rdi), %xmm0"); CODE(call_odd, "mov 4(%rdi), %eax\n mov 4(%rdi), %rax");
+
+static void alignment(void)
+{
+    static uint8_t *const codes[] = { load_8, push_odd, rep_odd, rmw_odd, load_16, load_1 };
+    uint64_t cr0 = read_cr0();
+    for (unsigned on = 0; on < 8; on++) {
+        write_cr0((cr0 & ~14ull & ~(1ull << 18)) | (on & 1) << 18);
+        for (unsigned i = 0; i < 6; i++) {
+            struct regs r = on & 2 ? user(codes[i]) : start(codes[i]);
+            r.rflags |= on & 4 ? F_ACCESS : 0;
+            r.rsp -= codes[i] == push_odd ? 3 : 0x40;
+            r.rsi = PAGE(1) + 2;
+            r.rcx = 2;
+            bool fault = on == 7 && i < 4;
+            run(r);
+            check("#AC: CR0.AM, EFLAGS.AC and user mode", trap.vector << 16 | trap.error << 8 | (fault ? changed(&r) : 0), fault ? 17 << 16 : 3 << 16);
+        }
+    }
+    struct regs r = user(call_odd);
+    r.rflags |= F_ACCESS;
+    expect("#AC by the size", r, 17, 0, 3);
+    write_cr0(cr0);
+}
+
 // ---- single steps and debug registers
 
 static struct { uint64_t rip, rcx; } steps[32];
@@ -611,6 +637,7 @@ int guest_main(void)
     traps_init();
     tables();
     own_pd[511] = (uint64_t)window_pt | P_WRITE | P_USER | P_PRESENT;
+    write_cr4(read_cr4() | 0x600);
     window_pt[0] = window_pt[1] = (uint64_t)data_page | P_WRITE | P_USER | P_PRESENT;
     window_pt[0xff] = (uint64_t)stack_page | P_WRITE | P_PRESENT;
     for (unsigned round = 0; round < 2; round++) {
@@ -619,6 +646,7 @@ int guest_main(void)
         far_transfers();
         compatibility();
         descriptors();
+        alignment();
         single_steps();
         debug_registers();
         model_specific();
