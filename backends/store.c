@@ -144,7 +144,7 @@ static bool check_pages(const struct memory_backend *b, struct store *s, struct 
         s->page_size = (uint64_t)fs.f_bsize;
     if (s->huge && b->size < s->page_size)
         return error_set(errp, "memory size 0x%" PRIx64 " must be equal to or larger than page size 0x%" PRIx64, b->size, s->page_size);
-    if (s->huge && b->size % s->page_size) {
+    if (b->size % s->page_size) {
         char *page = size_text(s->page_size);
         error_set(errp, "backend '%s' memory size must be multiple of %s", b->type, page);
         free(page);

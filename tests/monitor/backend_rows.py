@@ -37,6 +37,8 @@ AS_QEMU = (
     (f'{FILE},{MIB16},mem-path={{d}}/f16,offset=4096',
      "x backing store size 0x1000000 is too small for 'size' option 0x1000000 plus 'offset' option 0x1000", None),
     (f'{FILE},id=x,size=4M,mem-path={{d}}/f16,offset=100', 'offset 0x64 must be multiples of page size 0x1000', None),
+    (f'{FILE},id=x,size=4097,mem-path={{d}}/f16', "backend 'memory-backend-file' memory size must be multiple of 4 KiB", None),
+    (f'{FILE},id=x,size=100,mem-path={{d}}/f16', "backend 'memory-backend-file' memory size must be multiple of 4 KiB", None),
     (f'{FILE},{MIB16},mem-path=/dev/null', 'unable to map backing store for guest RAM: No such device', None),
     (f'{FILE},{MIB16},mem-path=/proc/version', 'unable to map backing store for guest RAM: Input/output error', None),
     (f'{FILE},{MIB16},mem-path={{d}}/f16,align=3M', 'alignment 0x300000 must be a power of two', None),

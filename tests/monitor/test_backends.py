@@ -136,7 +136,6 @@ def odd_sizes(v):
     """A backend may have any size; a DIMM wants whole pages of its backend."""
     for type_, size, words in (('ram', '4095', 'backend memory size must be multiple of 0x200000'),
                                ('ram', '3M', 'backend memory size must be multiple of 0x200000'),
-                               (f'file,mem-path={DIR}/f16', '4095', 'backend memory size must be multiple of 0x1000'),
                                (f'file,mem-path={DIR}/f16,align=1G', '16M', 'backend memory size must be multiple of 0x40000000')):
         assert v.hmp(f'object_add memory-backend-{type_},id=odd,size={size}') == ''
         got = v.hmp('device_add pc-dimm,id=d,memdev=odd')
@@ -449,7 +448,7 @@ try:
         for f in (duplicates, nothing_is_left, sizes, odd_sizes, memdev, node_lists, helps):
             tap.case('backends: ' + f.__name__.replace('_', ' '), f, shared)
     for text, phrase, other in rows.AS_QEMU:
-        if other or text in [x[0] for x in rows.AS_QEMU[::6]]:
+        if (other or text in [x[0] for x in rows.AS_QEMU[::6]]) and 'host-nodes.' not in text:  # a list in QMP's way
             tap.case('-object refused: ' + text, on_command_line, text, other or phrase)
     tap.case('backends: new file', new_file)
     if not QEMU:
