@@ -249,6 +249,9 @@ def shared_file():
             assert all(int.from_bytes(data[i * 4096 + 8 * (i & 255):][:8], 'little') == 0x5a5a0000 + i for i in range(1, 511))
         else:
             assert data == page(b'COPYONCE'), 'private stores are in the file'
+    good(run_guest(f'memory-backend-file,mem-path={path},share=on,discard-data=on'))
+    with open(path, 'rb') as f:
+        assert f.read() == bytes(2 * MIB), 'discard-data=on leaves data'
 
 
 def other_types():
