@@ -30,7 +30,7 @@ static void on_signal(int number)
 {
     ended = number;
     if (signal_machine)
-        machine_request(signal_machine, REQUEST_QUIT);
+        machine_request(signal_machine, REQUEST_QUIT | REQUEST_SIGNAL);
 }
 
 // The default action follows: a crash ends here, a stop returns after SIGCONT.
@@ -83,6 +83,9 @@ struct session {
     struct chardev *monitor_devices[MAX_MONITORS];
     struct monitor *monitors[MAX_MONITORS];
     size_t device_count, monitor_count;
+    struct { struct chardev *device; bool pretty; } controls[MAX_MONITORS]; // QMP
+    struct qmp *qmps[MAX_MONITORS];
+    size_t control_count, qmp_count;
 };
 
 static bool add_monitor_device(struct session *s, struct chardev *c, struct error **errp)
@@ -95,17 +98,39 @@ static bool add_monitor_device(struct session *s, struct chardev *c, struct erro
     return true;
 }
 
-// -mon [chardev=]ID[,mode=readline]
-static bool open_mon(struct session *s, const char *text, struct error **errp)
+static bool add_control_device(struct session *s, struct chardev *c, bool pretty, struct error **errp)
 {
-    char id[128];
-    const char *start = strncmp(text, "chardev=", 8) ? text : text + 8;
-    snprintf(id, sizeof id, "%.*s", (int)strcspn(start, ","), start);
-    const char *rest = start + strcspn(start, ",");
-    if (*rest && strcmp(rest, ",mode=readline"))
-        return error_set(errp, "-mon %s: only mode=readline is in this version", text);
-    struct chardev *c = chardev_find(s->chardevs, id);
-    return c ? add_monitor_device(s, c, errp) : error_set(errp, "-mon %s: chardev \"%s\" not found", text, id);
+    if (!c)
+        return true;
+    if (s->control_count == MAX_MONITORS)
+        return error_set(errp, "more than %d QMP connections", MAX_MONITORS);
+    s->controls[s->control_count].pretty = pretty;
+    s->controls[s->control_count++].device = c;
+    return true;
+}
+
+static bool open_mon(struct session *s, const struct mon_option *o, struct error **errp)
+{
+    struct chardev *c = chardev_find(s->chardevs, o->chardev);
+    if (!c)
+        return error_set(errp, "-mon: chardev \"%s\" not found", o->chardev);
+    return o->control ? add_control_device(s, c, o->pretty, errp) : add_monitor_device(s, c, errp);
+}
+
+// -qmp DEV, -qmp-pretty DEV
+static bool open_qmp(struct session *s, size_t i, struct error **errp)
+{
+    const struct options *o = &s->options;
+    const char *option = o->qmp_pretty[i] ? "qmp-pretty" : "qmp", *value = o->qmps.items[i];
+    struct error *why = NULL;
+    char label[32];
+    snprintf(label, sizeof label, "compat_monitor%zu", o->monitors.count + i);
+    struct chardev *c = chardev_from_legacy(s->chardevs, label, value, &why);
+    if (!why)
+        return add_control_device(s, c, o->qmp_pretty[i], errp);
+    error_prefix(&why, "-%s %s: ", option, value);
+    error_propagate(errp, why);
+    return false;
 }
 
 // Serial ports and monitors, with QEMU's defaults: -nographic and a terminal mean both on stdio.
@@ -117,7 +142,7 @@ static bool open_consoles(struct session *s, struct error **errp)
         if (!chardev_new(s->chardevs, o->chardevs.items[i], errp))
             return false;
     }
-    bool default_serial = !o->serials.count && !o->nodefaults, default_monitor = !o->monitors.count && !o->mons.count && !o->nodefaults;
+    bool default_serial = !o->serials.count && !o->nodefaults, default_monitor = !o->monitors.count && !o->mon_count && !o->qmps.count && !o->nodefaults;
     if (default_serial && (o->nographic || isatty(0))) {
         o->serials.items[o->serials.count++] = default_monitor ? "mon:stdio" : "stdio";
         if (!o->nographic)
@@ -149,8 +174,11 @@ static bool open_consoles(struct session *s, struct error **errp)
         if (!add_monitor_device(s, c, errp))
             return false;
     }
-    for (size_t i = 0; i < o->mons.count; i++)
-        if (!open_mon(s, o->mons.items[i], errp))
+    for (size_t i = 0; i < o->qmps.count; i++)
+        if (!open_qmp(s, i, errp))
+            return false;
+    for (size_t i = 0; i < o->mon_count; i++)
+        if (!open_mon(s, &o->mons[i], errp))
             return false;
     return true;
 }
@@ -194,6 +222,7 @@ static bool start(struct session *s, struct error **errp)
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)
         return false;
+    s->machine->name = o->name;
     signal_machine = s->machine;
     if (ended)
         machine_request(s->machine, REQUEST_QUIT);
@@ -209,6 +238,12 @@ static bool start(struct session *s, struct error **errp)
     gdbstub_new(s->machine, &gdb_ops);
     if (o->gdb)
         return with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp);
+    for (size_t i = 0; i < s->control_count; i++) {
+        s->qmps[i] = qmp_new(s->machine, s->controls[i].device, s->controls[i].pretty, errp);
+        if (!s->qmps[i])
+            return false;
+        s->qmp_count++;
+    }
     return true;
 }
 
@@ -218,6 +253,7 @@ static void finish(struct session *s, int code)
     if (s->machine) {
         gdbstub_free(s->machine->gdbstub, code, ended);
         monitor_free_all(s->machine, s->monitors, s->monitor_count);
+        qmp_free_all(s->machine, s->qmps, s->qmp_count);
         pc_free(s->machine);
     }
     if (s->chardevs) {

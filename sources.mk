@@ -207,6 +207,12 @@ MONITOR_SRCS := \
     monitor/cmd_screen.c \
     monitor/hmp.c \
     monitor/monitor.c \
+    monitor/qmp.c \
+    monitor/qmp_machine.c \
+    monitor/qmp_memory.c \
+    monitor/qmp_qom.c \
+    monitor/qmp_scan.c \
+    monitor/qmp_table.c \
     monitor/readline.c
 
 ASL_SRCS := \

@@ -256,6 +256,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->acpi = options->acpi;
     m->no_reboot = options->no_reboot;
     m->no_shutdown = options->no_shutdown;
+    m->counted_time = options->engine.icount_shift >= 0;
     m->seed = m->random_state = options->seed;
     m->state = RUN_STATE_PRELAUNCH;
     m->registry = (struct device_registry){ .types = user_types, .count = sizeof user_types / sizeof *user_types };
@@ -437,14 +438,32 @@ void pc_continue(struct machine *m)
     machine_send_event(m, EVENT_RESUME, &(struct event_details){ 0 });
 }
 
-static void handle_shutdown(struct pc *pc, bool guest)
+static void handle_shutdown(struct pc *pc, bool guest, const char *reason)
 {
     struct machine *m = &pc->machine;
-    machine_send_event(m, EVENT_SHUTDOWN, &(struct event_details){ .guest = guest });
-    if (m->no_shutdown)
-        m->state = RUN_STATE_SHUTDOWN;
-    else
+    machine_send_event(m, EVENT_SHUTDOWN, &(struct event_details){ .guest = guest, .reason = reason });
+    if (!m->no_shutdown) {
         machine_request(m, REQUEST_QUIT);
+        return;
+    }
+    bool was_running = m->state == RUN_STATE_RUNNING;
+    m->state = RUN_STATE_SHUTDOWN;
+    if (was_running)
+        machine_send_event(m, EVENT_STOP, &(struct event_details){ 0 });
+}
+
+static void handle_reset(struct pc *pc, bool guest)
+{
+    struct machine *m = &pc->machine;
+    const char *reason = guest ? "guest-reset" : "host-qmp-system-reset";
+    if (m->no_reboot) {
+        handle_shutdown(pc, guest, reason);
+        return;
+    }
+    machine_send_event(m, EVENT_RESET, &(struct event_details){ .guest = guest, .reason = reason });
+    reset_machine(pc);
+    if (m->state != RUN_STATE_RUNNING)
+        m->state = RUN_STATE_PRELAUNCH; // whatever stopped it is over; cont starts it
 }
 
 // Requests made since the last look. False: leave for good.
@@ -452,20 +471,16 @@ static bool handle_requests(struct pc *pc)
 {
     struct machine *m = &pc->machine;
     uint32_t requests = atomic_exchange(&m->requests, 0);
+    if ((requests & (REQUEST_QUIT | REQUEST_SIGNAL)) == (REQUEST_QUIT | REQUEST_SIGNAL))
+        machine_send_event(m, EVENT_SHUTDOWN, &(struct event_details){ .reason = "host-signal" });
     if (requests & REQUEST_QUIT) {
         atomic_fetch_or(&m->requests, REQUEST_QUIT);
         return false;
     }
     if (requests & REQUEST_SHUTDOWN)
-        handle_shutdown(pc, true);
-    if (requests & REQUEST_RESET) {
-        if (m->no_reboot) {
-            handle_shutdown(pc, true);
-        } else {
-            machine_send_event(m, EVENT_RESET, &(struct event_details){ .guest = true });
-            reset_machine(pc);
-        }
-    }
+        handle_shutdown(pc, true, "guest-shutdown");
+    if (requests & (REQUEST_RESET | REQUEST_USER_RESET))
+        handle_reset(pc, !(requests & REQUEST_USER_RESET));
     if (requests & REQUEST_POWERDOWN) {
         machine_send_event(m, EVENT_POWERDOWN, &(struct event_details){ 0 });
         if (!m->acpi || !pm_power_button(&pc->pm))
