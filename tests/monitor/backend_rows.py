@@ -50,7 +50,7 @@ AS_QEMU = (
     (f'{RAM},{MIB16},policy=foo', "Parameter 'policy' does not accept value 'foo'", None),
     (f'{RAM},{MIB16},policy=bind', 'host-nodes must be set for policy bind', None),
     (f'{RAM},{MIB16},host-nodes.0=0', NO_DEFAULT, None),
-    (f'{RAM},{MIB16},policy=bind,host-nodes.0=127', 'cannot bind memory to host NUMA nodes: Invalid argument', None),
+    (f'{RAM},{MIB16},policy=bind,host-nodes.0=127', 'cannot bind memory to host NUMA nodes: ', None),
     (f'{RAM},{MIB16},policy=bind,host-nodes.0=1000', 'Invalid host-nodes value: 1000', None),
     (f'{RAM},{MIB16},prealloc=on,reserve=off', "'prealloc=on' and 'reserve=off' are incompatible", None),
     (f'{RAM},{MIB16},prealloc-threads=0', "property 'prealloc-threads' of memory-backend-ram doesn't take value '0'", None),

@@ -141,7 +141,8 @@ static void test_properties(void)
         tap_ok(!wrong && i > 10, "%s: %zu properties have their defaults, as text and back", type, i);
         backend_free(b);
     }
-    struct memory_backend *b = make("memory-backend-ram,size=2M,id=p,policy=bind,host-nodes=0,prealloc-threads=7,merge=off");
+    struct memory_backend *b =
+        backend_parse("memory-backend-ram,size=2M,id=p,policy=bind,host-nodes=0,prealloc-threads=7,merge=off", false, NULL);
     const char *const want[][2] = { { "id", "p" },         { "size", "2097152" },       { "policy", "bind" },
                                     { "host-nodes", "0" }, { "prealloc-threads", "7" }, { "merge", "off" },
                                     { "dump", "on" } };
@@ -150,7 +151,7 @@ static void test_properties(void)
         tap_ok(!strcmp(value, want[i][1]), "%s=%s", want[i][0], value);
         free(value);
     }
-    drop("p");
+    backend_free(b);
     b = make("size=1M,id=p,qom-type=memory-backend-ram,size=2M");
     tap_ok(b && b->size == 2 * MIB, "qom-type anywhere; the last size wins");
     drop("p");
@@ -184,11 +185,15 @@ static void test_mapping(void)
            "prealloc later, with reserve=off: %s", error_message(err));
     error_free(err);
     drop("a");
-    b = make("memory-backend-ram,id=a,size=1M,policy=bind,host-nodes=0");
     int mode = -1;
-    long got = b ? syscall(SYS_get_mempolicy, &mode, NULL, 0, b->ram->host, MPOL_F_ADDR) : -1;
-    tap_ok(!got && mode == MPOL_BIND, "policy=bind is the mapping's policy");
-    drop("a");
+    if (syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0)) {
+        tap_ok(true, "policy=bind # SKIP this process may not use NUMA policies: %s", strerror(errno));
+    } else {
+        b = make("memory-backend-ram,id=a,size=1M,policy=bind,host-nodes=0");
+        long got = b ? syscall(SYS_get_mempolicy, &mode, NULL, 0, b->ram->host, MPOL_F_ADDR) : -1;
+        tap_ok(!got && mode == MPOL_BIND, "policy=bind is the mapping's policy");
+        drop("a");
+    }
     b = make("memory-backend-ram,id=a,size=4095");
     tap_ok(b && b->size == 4095 && b->ram->size == 4096, "an odd size is mapped as whole pages");
     drop("a");
