@@ -180,6 +180,15 @@ def refused():
         assert not m.hmp(f'screendump -f png {m.dir}/name.ppm').strip()
         with open(m.dir + '/name.ppm', 'rb') as f:
             assert f.read(4) == b'\x89PNG', '-f does not win over the name'
+    with vm.VM(vm.emulator(), ['-m', '128', '-S', '-kernel', guest.kernel(), '-device', 'VGA,id=v'], qmp=True) as m:
+        said = m.qmp('screendump', filename=m.dir + '/q.png', format='png', device='v', head=0)
+        assert said == {'return': {}}, said
+        assert (Picture(m.dir + '/q.png').width, Picture(m.dir + '/q.png').height) == (720, 400)
+        m.qmp('screendump', filename=m.dir + '/q.any')
+        assert Picture(m.dir + '/q.any').rows[16:] == Picture(m.dir + '/q.png').rows[16:]
+        for args, why in (({'device': 'w'}, "Device 'w' not found"), ({'format': 'bmp'}, "'bmp' is unknown"), ({'head': 1}, "'head'")):
+            said = m.qmp('screendump', filename='x', **args)
+            assert why in said.get('error', {}).get('desc', ''), said
 
 
 tap = Tap()
