@@ -17,18 +17,19 @@ class Remote:
         end = time.time() + self.timeout
         while True:
             self.s = socket.socket(socket.AF_UNIX)
+            self.s.settimeout(self.timeout)
+            self.buf, self.rows = b'', None
             try:
                 self.s.connect(path)
+                if hello:
+                    self.supported = self.ask('qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+')
                 break
-            except OSError:
+            except (OSError, EOFError): # not there yet, or the client before is not gone yet
                 self.s.close()
                 if time.time() > end:
                     raise
                 time.sleep(0.02)
-        self.s.settimeout(self.timeout)
-        self.buf, self.rows = b'', None
         if hello:
-            self.supported = self.ask('qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+')
             assert self.ask('QStartNoAckMode') == 'OK'
 
     def __enter__(self):
