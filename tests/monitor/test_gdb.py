@@ -345,12 +345,18 @@ def watchpoints(accel, want):
         assert insn <= g.get('rip') <= insn + 2, hex(g.get('rip'))
         assert g.get('rcx') < 6000 - 3333
         g.ok('z2,%x,1' % byte)
+        at_breakpoint(g, 'find_byte')                     # reads up to source[100] in one chunk
+        g.ok('Z3,%x,4' % (symbol('source') + 101))
+        g.ok('Z3,%x,1' % (symbol('source') + 100))
+        equal(g.go(), {'signal': 5, 'rwatch': symbol('source') + 100, 'thread': 1})
+        g.ok('z3,%x,1' % (symbol('source') + 100))
         g.ok('Z2,%x,8' % (symbol('ticks') - 4))           # overlaps only
         for i in range(3):
             equal(g.go(), {'signal': 5, 'watch': symbol('ticks') - 4, 'thread': 1})
             equal(g.word(symbol('ticks')), i + 1)
         g.ok('z2,%x,8' % (symbol('ticks') - 4))
         g.ok('z2,%x,1' % (symbol('source') + 5990))
+        g.ok('z3,%x,4' % (symbol('source') + 101))
         equal(g.go(), {'exit': 1})
         equal(m.end(), want)
 
@@ -538,6 +544,33 @@ def two_cpus_counted(accel, want):
         g.ok('z2,%x,8' % symbol('ap_counter'))
         equal(g.go(), {'exit': 1})
         equal(m.end(), want)
+
+
+def real_mode(accel):
+    """The second processor's way from real mode to long mode, step by step; breakpoints are linear addresses."""
+    with Machine(accel, cpus=2) as m, Remote(m.path) as g:
+        g.ok('Z0,%x,1' % 0x8000)
+        equal(g.go(), {'signal': 5, 'swbreak': True, 'thread': 2})
+        equal((g.get('rip'), g.get('cs'), g.get('efer')), (0, 0x800, 0))
+        equal(g.read(0x8000, 3), b'\xfa\x31\xc0')          # cli; xor %ax, %ax
+        g.step('vCont;s:2')
+        equal(g.get('rip'), 1)
+        assert g.put('rax', 1 << 40).startswith('E') and g.put('r9', 1).startswith('E')
+        equal(g.put('fs', 0x1234), 'OK')
+        equal(g.get('fs_base'), 0x12340)
+        equal(g.put('rax', 0x12345678), 'OK')
+        g.step('vCont;s:2')
+        equal(g.get('rax'), 0x12340000)
+        path = []
+        for _ in range(40):
+            g.step('vCont;s:2')
+            path.append(g.get('rip'))
+            if g.get('rip') == symbol('ap_main'):
+                break
+        equal(path[-1], symbol('ap_main'))
+        assert len(path) in range(20, 35), [hex(x) for x in path]
+        equal(g.get('efer') & 0x500, 0x500)
+        equal(g.put('r9', 1), 'OK')
 
 
 # ---- coming and going
@@ -824,6 +857,7 @@ def main():
     t.case('steps that fault', fault_step)
     for mode in MODES[:2]:
         t.case(f'two vCPUs: {mode or "default"}', two_cpus, mode)
+        t.case(f'real mode to long mode: {mode or "default"}', real_mode, mode)
         t.case(f'two vCPUs, counted: {mode or "default"}', two_cpus_counted, mode, plain(mode, 2))
     t.case('interrupt, and the monitor beside it', interrupt_and_monitor)
     t.case('detach, loss of the connection, reattach', detach_and_loss)
