@@ -76,6 +76,10 @@ ALL_LDFLAGS = $(filter -fsanitize=% --coverage,$(MODE_CFLAGS_$(MODE))) -pthread 
 
 include sources.mk
 
+# A window needs both; without, ui/no_window.c stands in its place.
+WINDOW_SRCS := $(filter-out ui/input.c ui/screen.c ui/png.c ui/options.c ui/no_window.c,$(UI_SRCS))
+SRCS := $(filter-out $(if $(and $(filter sdl2,$(HAVE)),$(filter vterm,$(HAVE))),ui/no_window.c,$(WINDOW_SRCS)),$(SRCS))
+
 # C that may run while the guest's vector registers are live in the host's: general registers only.
 # GENERAL_REGS_SRCS comes from sources.mk.
 ifeq ($(shell uname -m),x86_64)

@@ -14,6 +14,9 @@
 #include "monitor/internal.h"
 #include "monitor/monitor.h"
 #include "options.h"
+#include "ui/input.h"
+#include "ui/screen.h"
+#include "ui/ui.h"
 #include "softmmu/ram_guard.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -30,7 +33,7 @@ static void on_signal(int number)
 {
     ended = number;
     if (signal_machine)
-        machine_request(signal_machine, REQUEST_QUIT);
+        machine_request(signal_machine, REQUEST_QUIT | REQUEST_SIGNAL);
 }
 
 // The default action follows: a crash ends here, a stop returns after SIGCONT.
@@ -80,9 +83,14 @@ struct session {
     struct loop *loop;
     struct chardev_list *chardevs;
     struct machine *machine;
+    struct ui *ui;             // NULL: no window
+    struct monitor_ui *monitor_ui;
     struct chardev *monitor_devices[MAX_MONITORS];
     struct monitor *monitors[MAX_MONITORS];
     size_t device_count, monitor_count;
+    struct { struct chardev *device; bool pretty; } controls[MAX_MONITORS]; // QMP
+    struct qmp *qmps[MAX_MONITORS];
+    size_t control_count, qmp_count;
 };
 
 static bool add_monitor_device(struct session *s, struct chardev *c, struct error **errp)
@@ -95,20 +103,68 @@ static bool add_monitor_device(struct session *s, struct chardev *c, struct erro
     return true;
 }
 
-// -mon [chardev=]ID[,mode=readline]
-static bool open_mon(struct session *s, const char *text, struct error **errp)
+static bool add_control_device(struct session *s, struct chardev *c, bool pretty, struct error **errp)
 {
-    char id[128];
-    const char *start = strncmp(text, "chardev=", 8) ? text : text + 8;
-    snprintf(id, sizeof id, "%.*s", (int)strcspn(start, ","), start);
-    const char *rest = start + strcspn(start, ",");
-    if (*rest && strcmp(rest, ",mode=readline"))
-        return error_set(errp, "-mon %s: only mode=readline is in this version", text);
-    struct chardev *c = chardev_find(s->chardevs, id);
-    return c ? add_monitor_device(s, c, errp) : error_set(errp, "-mon %s: chardev \"%s\" not found", text, id);
+    if (!c)
+        return true;
+    if (s->control_count == MAX_MONITORS)
+        return error_set(errp, "more than %d QMP connections", MAX_MONITORS);
+    s->controls[s->control_count].pretty = pretty;
+    s->controls[s->control_count++].device = c;
+    return true;
 }
 
-// Serial ports and monitors, with QEMU's defaults: -nographic and a terminal mean both on stdio.
+static bool open_mon(struct session *s, const struct mon_option *o, struct error **errp)
+{
+    struct chardev *c = chardev_find(s->chardevs, o->chardev);
+    if (!c)
+        return error_set(errp, "-mon: chardev \"%s\" not found", o->chardev);
+    return o->control ? add_control_device(s, c, o->pretty, errp) : add_monitor_device(s, c, errp);
+}
+
+// -qmp DEV, -qmp-pretty DEV
+static bool open_qmp(struct session *s, size_t i, struct error **errp)
+{
+    const struct options *o = &s->options;
+    const char *option = o->qmp_pretty[i] ? "qmp-pretty" : "qmp", *value = o->qmps.items[i];
+    struct error *why = NULL;
+    char label[32];
+    snprintf(label, sizeof label, "compat_monitor%zu", o->monitors.count + i);
+    struct chardev *c = chardev_from_legacy(s->chardevs, label, value, &why);
+    if (!why)
+        return add_control_device(s, c, o->qmp_pretty[i], errp);
+    error_prefix(&why, "-%s %s: ", option, value);
+    error_propagate(errp, why);
+    return false;
+}
+
+// -display sdl must have its window. Without -display there is one if a display is there.
+static bool open_window(struct session *s, struct error **errp)
+{
+    struct options *o = &s->options;
+    struct error *why = NULL;
+    bool display = getenv("DISPLAY") || getenv("WAYLAND_DISPLAY"), wanted = o->window;
+    if (o->nographic || (o->display_given && !wanted))
+        return true;
+    o->ui.title = o->name;
+    if (wanted || display)
+        s->ui = ui_new(&o->ui, s->loop, &why);
+    if (s->ui) {
+        ui_attach_consoles(s->ui, s->chardevs);
+    } else if (wanted) {
+        error_prefix(&why, "-display sdl: ");
+        error_hint(&why, "-nographic puts serial port and monitor on this terminal; -display none runs without both");
+        error_propagate(errp, why);
+        return false;
+    } else if (isatty(0) && !o->serials.count && !o->nodefaults) {
+        fprintf(stderr, "ramjet: %s: the serial port is on this terminal (Ctrl-A h for help); DISPLAY names an X server for a window\n",
+                why ? error_message(why) : "no display");
+    }
+    error_free(why);
+    return true;
+}
+
+// Serial ports and monitors, with QEMU's defaults: a window has both; -nographic and a terminal mean both on stdio.
 static bool open_consoles(struct session *s, struct error **errp)
 {
     struct options *o = &s->options;
@@ -117,11 +173,14 @@ static bool open_consoles(struct session *s, struct error **errp)
         if (!chardev_new(s->chardevs, o->chardevs.items[i], errp))
             return false;
     }
-    bool default_serial = !o->serials.count && !o->nodefaults, default_monitor = !o->monitors.count && !o->mons.count && !o->nodefaults;
-    if (default_serial && (o->nographic || isatty(0))) {
+    bool default_serial = !o->serials.count && !o->nodefaults, default_monitor = !o->monitors.count && !o->mon_count && !o->qmps.count && !o->nodefaults;
+    if (s->ui) {
+        if (default_serial)
+            o->serials.items[o->serials.count++] = "vc";
+        if (default_monitor)
+            o->monitors.items[o->monitors.count++] = "vc";
+    } else if (default_serial && (o->nographic || isatty(0))) {
         o->serials.items[o->serials.count++] = default_monitor ? "mon:stdio" : "stdio";
-        if (!o->nographic)
-            fprintf(stderr, "ramjet: no window in this version: serial port%s on this terminal (Ctrl-A h for help)\n", default_monitor ? " and monitor" : "");
     }
     if (o->serials.count > PC_MAX_SERIAL)
         return error_set(errp, "-serial: at most %d serial ports", PC_MAX_SERIAL);
@@ -149,8 +208,11 @@ static bool open_consoles(struct session *s, struct error **errp)
         if (!add_monitor_device(s, c, errp))
             return false;
     }
-    for (size_t i = 0; i < o->mons.count; i++)
-        if (!open_mon(s, o->mons.items[i], errp))
+    for (size_t i = 0; i < o->qmps.count; i++)
+        if (!open_qmp(s, i, errp))
+            return false;
+    for (size_t i = 0; i < o->mon_count; i++)
+        if (!open_mon(s, &o->mons[i], errp))
             return false;
     return true;
 }
@@ -169,6 +231,8 @@ static bool add_devices(struct session *s, struct error **errp)
     for (size_t i = 0; i < o->objects.count; i++)
         if (!with_option("object", o->objects.items[i], backend_new_option(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
             return false;
+    if (o->vga && !with_option("vga", "std", pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp) != NULL, errp))
+        return false;
     for (size_t i = 0; i < o->devices.count; i++) {
         char *text = strdup(o->devices.items[i]);
         bool ok = with_option("device", o->devices.items[i], device_add_text(s->machine, text, errp), errp);
@@ -187,11 +251,14 @@ static bool start(struct session *s, struct error **errp)
     s->loop = loop_new();
     s->chardevs = chardev_list_new(s->loop);
     catch_signals(s->chardevs);
-    if (!open_consoles(s, errp))
+    s->options.pc.input = input_new(s->loop);
+    s->options.pc.screen = screen_new();
+    if (!open_window(s, errp) || !open_consoles(s, errp))
         return false;
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)
         return false;
+    s->machine->name = o->name;
     signal_machine = s->machine;
     if (ended)
         machine_request(s->machine, REQUEST_QUIT);
@@ -205,17 +272,28 @@ static bool start(struct session *s, struct error **errp)
     }
     static const struct gdbstub_ops gdb_ops = { .command = monitor_run };
     gdbstub_new(s->machine, &gdb_ops);
-    if (o->gdb)
-        return with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp);
+    if (o->gdb && !with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp))
+        return false;
+    for (size_t i = 0; i < s->control_count; i++) {
+        s->qmps[i] = qmp_new(s->machine, s->controls[i].device, s->controls[i].pretty, errp);
+        if (!s->qmps[i])
+            return false;
+        s->qmp_count++;
+    }
+    if (s->ui)
+        s->monitor_ui = monitor_ui_new(s->machine, s->ui, s->options.pc.screen, s->options.pc.input);
     return true;
 }
 
 static void finish(struct session *s, int code)
 {
     signal_machine = NULL;
+    if (s->ui)
+        ui_stop(s->ui);
     if (s->machine) {
         gdbstub_free(s->machine->gdbstub, code, ended);
         monitor_free_all(s->machine, s->monitors, s->monitor_count);
+        qmp_free_all(s->machine, s->qmps, s->qmp_count);
         pc_free(s->machine);
     }
     if (s->chardevs) {
@@ -223,6 +301,12 @@ static void finish(struct session *s, int code)
         signal(SIGABRT, SIG_DFL);
         chardev_list_free(s->chardevs);
     }
+    if (s->ui)
+        ui_free(s->ui);
+    free(s->monitor_ui);
+    input_free(s->options.pc.input);
+    if (s->options.pc.screen)
+        screen_free(s->options.pc.screen);
     if (s->loop)
         loop_free(s->loop);
     log_flush();

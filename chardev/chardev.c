@@ -19,7 +19,8 @@
 
 #define QUEUE_MAX ((size_t)4 << 20)
 
-static const struct chardev_driver *const drivers[] = { &chardev_stdio, &chardev_file, &chardev_pty, &chardev_null, &chardev_socket };
+static const struct chardev_driver *const drivers[] = { &chardev_stdio, &chardev_file, &chardev_pty, &chardev_null, &chardev_socket,
+                                                    &chardev_vc };
 #define DRIVERS (sizeof drivers / sizeof *drivers)
 
 const char *chardev_option(const struct chardev *c, const char *key)
@@ -99,12 +100,20 @@ void chardev_write(struct chardev *c, const void *data, size_t len)
 
 // ---- input
 
+static void drain(struct chardev *c)
+{
+    bool some = c->queued;
+    queue_flush(c, false);
+    if (some && !c->queued)
+        chardev_send_event(c, CHARDEV_DRAINED);
+}
+
 static void ready(void *opaque, int events)
 {
     struct chardev *c = opaque;
     uint8_t buffer[4096];
     if (events & LOOP_WRITE && c->fd_out >= 0)
-        queue_flush(c, false);
+        drain(c);
     if (events & (LOOP_READ | LOOP_HANGUP) && c->front && c->fd_in >= 0) {
         size_t room = c->front->can_receive(c->opaque);
         if (room > sizeof buffer)
@@ -159,6 +168,8 @@ void chardev_accept_input(struct chardev *c)
 {
     if (c->mux)
         mux_accept_input(c->mux);
+    if (c->driver->accept)
+        c->driver->accept(c);
     chardev_update(c);
 }
 
@@ -179,11 +190,15 @@ bool chardev_attach(struct chardev *c, const struct chardev_front *front, void *
     chardev_update(c);
     if (front && c->connected)
         chardev_send_event(c, CHARDEV_OPENED);
+    if (front && c->driver->accept)
+        c->driver->accept(c);
     return true;
 }
 
 const char *chardev_id(const struct chardev *c) { return c->id; }
 bool chardev_is_terminal(const struct chardev *c) { return c->terminal; }
+bool chardev_has_front(const struct chardev *c) { return c->front; }
+size_t chardev_queued(const struct chardev *c) { return c->queued; }
 bool chardev_connected(const struct chardev *c) { return c->connected; }
 
 // ---- the list
@@ -364,10 +379,12 @@ struct chardev *chardev_from_legacy(struct chardev_list *list, const char *label
             error_set(errp, "chardev '%s' not found", text + 8);
         return c;
     }
-    if (!strncmp(text, "vc", 2))
-        error_set(errp, "'%s': there is no window in this version: use stdio, mon:stdio, file:PATH, unix:PATH, pty or null", text);
+    if (!strcmp(text, "vc") || !strcmp(text, "mon:vc"))
+        return make(list, errp, *text == 'v' ? "vc,id=%s%s" : "vc,id=%s,mux=on%s", label, "");
+    if (!strncmp(text, "vc:", 3))
+        error_set(errp, "'%s': a console has the size of the window: vc", text);
     else
-        error_set(errp, "'%s' is not a valid character device (stdio, mon:stdio, file:PATH, unix:PATH,server=on,wait=off, pty, null, none)", text);
+        error_set(errp, "'%s' is not a valid character device (vc, stdio, mon:stdio, file:PATH, unix:PATH,server=on,wait=off, pty, null, none)", text);
     return NULL;
 }
 

@@ -12,7 +12,9 @@
 struct error;
 struct loop;
 struct chardev;
-enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK, CHARDEV_RESIZED };
+enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK, CHARDEV_RESIZED,
+    CHARDEV_DRAINED, // the host took all queued output
+};
 struct chardev_front {
     size_t (*can_receive)(void *opaque);                       // bytes that receive will take now
     void (*receive)(void *opaque, const uint8_t *data, size_t len);
@@ -23,10 +25,13 @@ struct chardev_list; // all of a machine, by id
 // Attach a front end (NULL detaches). One front a device, except the multiplexer (mux=on, mon:).
 bool chardev_attach(struct chardev *chardev, const struct chardev_front *front, void *opaque, struct error **errp);
 void chardev_write(struct chardev *chardev, const void *data, size_t len);
+// Output that the host has not taken yet, in bytes. CHARDEV_DRAINED follows when there was some.
+size_t chardev_queued(const struct chardev *chardev);
 // The front end can take more input now.
 void chardev_accept_input(struct chardev *chardev);
 const char *chardev_id(const struct chardev *chardev);
 bool chardev_is_terminal(const struct chardev *chardev);      // line editing makes sense
+bool chardev_has_front(const struct chardev *chardev);
 bool chardev_connected(const struct chardev *chardev);
 
 struct chardev_list *chardev_list_new(struct loop *loop);
@@ -45,3 +50,15 @@ struct chardev *chardev_find(struct chardev_list *list, const char *id);
 // Call fn for each: its id, and driver and place ("socket:/tmp/x,server=on").
 void chardev_each(const struct chardev_list *list, void (*fn)(void *opaque, const char *id, const char *what), void *opaque);
 void chardev_print_help(void (*print)(void *, const char *), void *opaque);
+
+// Text consoles of a window, for the kind "vc": filled by who shows them, before character devices are made (until then vc is
+// refused). Machine thread. `write` queues; it may wait for a reader that is slow, not for ever.
+struct chardev_console {
+    void *(*open)(void *opaque, struct chardev *chardev, struct error **errp);
+    void (*write)(void *console, const uint8_t *data, size_t len);
+    void (*close)(void *console);
+    void *opaque;
+};
+void chardev_set_console(struct chardev_list *list, const struct chardev_console *console);
+// What was typed into the console of a vc; what its front end does not take yet waits.
+void chardev_console_input(struct chardev *chardev, const void *data, size_t len);

@@ -11,9 +11,15 @@
 #include "target/i386/engine_target.h"
 #include "util/version.h"
 
+void monitor_quit(struct machine *machine)
+{
+    machine_send_event(machine, EVENT_SHUTDOWN, &(struct event_details){ .reason = "host-qmp-quit" });
+    machine_request(machine, REQUEST_QUIT);
+}
+
 bool cmd_quit(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    machine_request(machine, REQUEST_QUIT);
+    monitor_quit(machine);
     return true;
 }
 
@@ -33,7 +39,7 @@ bool cmd_cont(struct machine *machine, char *arguments, const struct output *out
 
 bool cmd_system_reset(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    machine_request(machine, REQUEST_RESET);
+    machine_request(machine, REQUEST_USER_RESET);
     return true;
 }
 

@@ -23,6 +23,8 @@ struct pc_options {
     uint64_t seed;
     bool no_reboot, no_shutdown, paused; // paused: -S
     struct engine_options engine;
+    struct input *input;             // where the user's keys come from; NULL: no one types
+    struct screen *screen;           // what a display device draws on
 };
 
 // Builds the machine, not yet running; devices of -device are added afterwards by pc_add_device, then pc_start.
@@ -31,6 +33,7 @@ void pc_free(struct machine *machine);
 // Cold or hot: new device of a type by name with properties "key=value,...": checks, plugs. id may be NULL.
 struct device *pc_add_device(struct machine *machine, const char *type, const char *id, const char *const (*properties)[2],
                              unsigned property_count, struct error **errp);
+// id: or the path /machine/peripheral/ID, /machine/peripheral-anon/device[N].
 // device_del: asks the guest (or fails with a reason). The device goes later.
 bool pc_remove_device(struct machine *machine, const char *id, struct error **errp);
 // Loads the kernel, resets, ready to run. Fails when e.g. the initrd does not fit.
