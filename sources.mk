@@ -9,7 +9,8 @@ UTIL_SRCS := \
     util/log.c \
     util/loop.c \
     util/nearest.c \
-    util/parse.c
+    util/parse.c \
+    util/state.c
 
 FPU_SRCS := \
     fpu/sf_f32f64.c \
@@ -118,6 +119,7 @@ TARGET_I386_SRCS := \
     target/i386/operands.c \
     target/i386/raise.c \
     target/i386/segment.c \
+    target/i386/state.c \
     target/i386/syscall.c \
     target/i386/table.c \
     target/i386/translate.c
@@ -160,9 +162,15 @@ HW_PC_SRCS := \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
     hw/pc/pc.c \
+    hw/pc/state.c \
     hw/pc/unpack.c
 
+SNAPSHOT_SRCS := \
+    snapshot/digest.c \
+    snapshot/ram_digest.c
+
 MONITOR_SRCS := \
+    monitor/cmd_digest.c \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
@@ -212,4 +220,5 @@ SRCS := main.c options.c \
     $(HW_NVRAM_SRCS) \
     $(HW_MISC_SRCS) \
     $(HW_PC_SRCS) \
+    $(SNAPSHOT_SRCS) \
     $(MONITOR_SRCS)

@@ -118,6 +118,7 @@ struct engine *engine_new(const struct engine_options *options, const struct eng
         e->options.quantum = DEFAULT_QUANTUM;
     if (!e->options.max_insns)
         e->options.max_insns = DEFAULT_MAX_INSNS;
+    e->stop = UINT64_MAX;
     e->target = target;
     e->memory = memory;
     e->tlb = tlb;
@@ -286,18 +287,30 @@ static void forced_flush(struct engine *e)
         tlb_reset_all(e->tlb);
 }
 
-// Run one vCPU for up to `budget` instructions, until it halts or must be looked at.
-static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
+// PAUSE: another vCPU may have what this one waits for.
+static bool yields(struct engine *e, struct vcpu_head *cpu)
 {
+    bool yield = cpu->yield && e->cpu_count > 1;
+    cpu->yield = 0;
+    return yield;
+}
+
+// Run one vCPU for up to *budget instructions, until it halts or must be looked at. *budget becomes what is left; true:
+// it is used up and nothing else ended the slice.
+static bool run_slice(struct engine *e, struct vcpu_head *cpu, int64_t *left)
+{
+    int64_t budget = *left;
     struct tcg_edge *edge = NULL;
     while (budget > 0 && !e->kicked) {
         unsigned counted = 0;
         if (!e->target->service(cpu, &counted))
-            return;
+            return false;
         if (counted) {
             cpu->instructions += counted;
             budget -= counted;
             edge = NULL;
+            if (budget <= 0)
+                continue;
         }
         forced_flush(e);
         if (tables_full(e)) {
@@ -321,8 +334,9 @@ static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
         edge = NULL;
         if (tb->code.insn_count > budget) {
             run_exactly(e, cpu, &budget);
-            if (cpu->exit_reason == EXIT_HALT)
-                return;
+            *left = budget;
+            if (cpu->exit_reason == EXIT_HALT || yields(e, cpu))
+                return false;
             continue;
         }
         if (tb->linkable)
@@ -335,8 +349,8 @@ static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
         case EXIT_BUDGET: // the rest is too short for the next block: one by one
             while (budget > 0 && !cpu->pending && !e->kicked) {
                 run_exactly(e, cpu, &budget);
-                if (cpu->exit_reason == EXIT_HALT)
-                    return;
+                if (cpu->exit_reason == EXIT_HALT || cpu->yield)
+                    break;
             }
             break;
         case EXIT_FAULT:
@@ -348,14 +362,12 @@ static void run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
         default:
             break;
         }
-        if (cpu->exit_reason == EXIT_HALT)
-            return;
-        if (cpu->yield) { // PAUSE: another vCPU may have what this one waits for
-            cpu->yield = 0;
-            if (e->cpu_count > 1)
-                return;
-        }
+        *left = budget;
+        if (cpu->exit_reason == EXIT_HALT || yields(e, cpu))
+            return false;
     }
+    *left = budget;
+    return !e->kicked;
 }
 
 // Instructions until the earliest timer, at most the quantum.
@@ -372,6 +384,45 @@ static int64_t slice_budget(struct engine *e)
     return left < 1 ? 1 : left < quantum ? left : quantum;
 }
 
+// ---- stops at counts
+
+void engine_set_stop(struct engine *e, uint64_t count)
+{
+    e->stop = count;
+}
+
+// False: the owner wants to look.
+static bool reach_stop(struct engine *e, const struct engine_owner *owner)
+{
+    bool go_on = true;
+    while (e->stop <= engine_instructions(e) && go_on)
+        go_on = owner->stop(owner->opaque);
+    return go_on;
+}
+
+void engine_check_stop(struct engine *e, const struct engine_owner *owner)
+{
+    reach_stop(e, owner);
+}
+
+// A vCPU's turn: its slice, cut in pieces where stops lie in it. False: the owner wants to look.
+static bool run_turn(struct engine *e, struct vcpu_head *cpu, const struct engine_owner *owner)
+{
+    if (!reach_stop(e, owner))
+        return false;
+    int64_t budget = slice_budget(e);
+    for (bool whole = !e->kicked; whole && budget > 0 && !e->kicked;) {
+        uint64_t until = e->stop - engine_instructions(e);
+        int64_t piece = e->stop != UINT64_MAX && until < (uint64_t)budget ? (int64_t)until : budget;
+        int64_t rest = budget - piece;
+        whole = run_slice(e, cpu, &piece);
+        budget = rest + piece;
+        if (!reach_stop(e, owner))
+            return false;
+    }
+    return true;
+}
+
 static bool all_halted(struct engine *e)
 {
     for (unsigned i = 0; i < e->cpu_count; i++) {
@@ -384,13 +435,29 @@ static bool all_halted(struct engine *e)
     return true;
 }
 
+// Counted time jumps to the next timer: nothing happens before.
+static void idle_counted(struct engine *e, const struct engine_owner *owner, int64_t deadline)
+{
+    int64_t wait = deadline - engine_time(e);
+    if (wait <= 0)
+        return;
+    // Input that came meanwhile takes effect at the next instruction: do not let it wait for the host's clock.
+    if (e->options.icount_sleep && e->stop > engine_instructions(e) + 1) {
+        int64_t end = host_ns() + wait;
+        owner->idle(owner->opaque, wait);
+        if (host_ns() < end)
+            return; // something else: look
+    }
+    e->time_base += wait;
+}
+
 static void idle(struct engine *e, const struct engine_owner *owner)
 {
     int64_t deadline = clock_deadline(e->clock);
+    if (deadline == CLOCK_NEVER && e->stop != UINT64_MAX && owner->stuck(owner->opaque))
+        return;
     if (e->options.icount_shift >= 0 && deadline != CLOCK_NEVER) {
-        int64_t now = engine_time(e);
-        if (deadline > now)
-            e->time_base += deadline - now; // nothing happens before: jump
+        idle_counted(e, owner, deadline);
         return;
     }
     int64_t wait = deadline == CLOCK_NEVER ? CLOCK_NEVER : deadline - engine_time(e);
@@ -405,13 +472,14 @@ void engine_run(struct engine *e, const struct engine_owner *owner)
         clock_run_timers(e->clock, engine_time(e));
         if (!owner->look(owner->opaque))
             break;
-        for (unsigned i = 0; i < e->cpu_count; i++) {
+        bool go_on = true;
+        for (unsigned i = 0; i < e->cpu_count && go_on; i++) {
             e->current = i;
             e->kicked = false;
-            run_slice(e, e->cpus[i], slice_budget(e));
+            go_on = run_turn(e, e->cpus[i], owner);
         }
         e->current = 0;
-        if (!e->kicked && all_halted(e))
+        if (go_on && !e->kicked && all_halted(e))
             idle(e, owner);
     }
     engine_stop_time(e);

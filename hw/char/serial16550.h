@@ -10,6 +10,7 @@
 #include "hw/core/irq.h"
 #include "softmmu/memory.h"
 #include "util/clock.h"
+#include "util/state.h"
 
 struct chardev;
 struct serial16550 {
@@ -39,3 +40,4 @@ struct isa_serial {
     struct serial16550 uart;
 };
 extern const struct device_type isa_serial_type;
+extern const struct state_table serial16550_state;

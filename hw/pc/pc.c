@@ -474,17 +474,31 @@ static void owner_idle(void *opaque, int64_t ns)
     loop_dispatch(pc->machine.loop, ns == CLOCK_NEVER ? -1 : ns);
 }
 
+static bool owner_stop(void *opaque)
+{
+    struct machine *m = &((struct pc *)opaque)->machine;
+    return m->counts.stop(m->counts.opaque) && m->state == RUN_STATE_RUNNING;
+}
+
+static bool owner_stuck(void *opaque)
+{
+    struct machine *m = &((struct pc *)opaque)->machine;
+    return m->counts.stuck(m->counts.opaque);
+}
+
 int pc_run(struct machine *m)
 {
     struct pc *pc = pc_of(m);
-    struct engine_owner owner = { .look = owner_look, .idle = owner_idle, .opaque = pc };
+    struct engine_owner owner = { .look = owner_look, .idle = owner_idle, .stop = owner_stop, .stuck = owner_stuck, .opaque = pc };
     for (;;) {
         if (m->state == RUN_STATE_RUNNING)
             engine_run(pc->engine, &owner);
         if (atomic_load(&m->requests) & REQUEST_QUIT)
             return m->exit_code;
         if (m->state != RUN_STATE_RUNNING) {
-            loop_dispatch(m->loop, -1);
+            engine_check_stop(pc->engine, &owner); // commands may be due here
+            if (m->state != RUN_STATE_RUNNING && !atomic_load(&m->requests))
+                loop_dispatch(m->loop, -1);
             if (atomic_load(&m->requests) && !handle_requests(pc))
                 return m->exit_code;
         }

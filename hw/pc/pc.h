@@ -46,3 +46,7 @@ struct x86_cpu *pc_cpu(struct machine *machine, unsigned index);
 const char *pc_boot_description(struct machine *machine);
 // Lines of `info pic`/`info irq`.
 void pc_print_irq(struct machine *machine, void (*print)(void *, const char *), void *opaque);
+// State of chips and devices, part by part (hw/pc/state.c): name, table, instance. Only during the call.
+struct state_table;
+typedef void pc_state_fn(void *opaque, const char *part, const struct state_table *table, const void *instance);
+void pc_each_state(struct machine *machine, pc_state_fn *fn, void *opaque);
