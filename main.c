@@ -13,6 +13,7 @@
 #include "monitor/internal.h"
 #include "monitor/monitor.h"
 #include "options.h"
+#include "snapshot/control.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/loop.h"
@@ -69,6 +70,7 @@ struct session {
     struct options options;
     struct loop *loop;
     struct chardev_list *chardevs;
+    struct control *control;
     struct machine *machine;
     struct chardev *monitor_devices[MAX_MONITORS];
     struct monitor *monitors[MAX_MONITORS];
@@ -179,13 +181,16 @@ static bool start(struct session *s, struct error **errp)
     catch_signals(s->chardevs);
     if (!open_consoles(s, errp))
         return false;
+    s->control = control_new(&s->options.run, &s->options.pc, s->chardevs, errp);
+    if (!s->control)
+        return false;
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)
         return false;
     signal_machine = s->machine;
     if (ended)
         machine_request(s->machine, REQUEST_QUIT);
-    if (!add_devices(s, errp) || !pc_start(s->machine, errp))
+    if (!add_devices(s, errp) || !pc_start(s->machine, errp) || !control_attach(s->control, s->machine, monitor_run, errp))
         return false;
     for (size_t i = 0; i < s->device_count; i++) {
         s->monitors[i] = monitor_new(s->machine, s->monitor_devices[i], errp);
@@ -203,6 +208,7 @@ static void finish(struct session *s)
         monitor_free_all(s->machine, s->monitors, s->monitor_count);
         pc_free(s->machine);
     }
+    control_free(s->control);
     if (s->chardevs) {
         signal(SIGTSTP, SIG_DFL);
         signal(SIGABRT, SIG_DFL);
@@ -224,12 +230,13 @@ int main(int argc, char **argv)
         code = 0;
     } else {
         if (start(s, &err))
-            code = pc_run(s->machine);
+            code = control_end(s->control, pc_run(s->machine), ended);
         finish(s);
         if (err)
             error_report(err);
     }
     error_free(err);
+    run_options_release(&s->options.run);
     free(s);
     return code;
 }

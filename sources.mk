@@ -18,6 +18,9 @@ FPU_SRCS := \
     fpu/sf_f80_convert.c \
     fpu/sf_f80_trans.c
 
+REPLAY_SRCS := \
+    replay/script.c
+
 SOFTMMU_SRCS := \
     softmmu/ldst.c \
     softmmu/memory.c \
@@ -28,6 +31,7 @@ SOFTMMU_SRCS := \
 
 CHARDEV_SRCS := \
     chardev/chardev.c \
+    chardev/gate.c \
     chardev/host.c \
     chardev/mux.c \
     chardev/socket.c
@@ -166,8 +170,13 @@ HW_PC_SRCS := \
     hw/pc/unpack.c
 
 SNAPSHOT_SRCS := \
+    snapshot/contract.c \
+    snapshot/control.c \
     snapshot/digest.c \
-    snapshot/ram_digest.c
+    snapshot/flip.c \
+    snapshot/keys.c \
+    snapshot/ram_digest.c \
+    snapshot/run_options.c
 
 MONITOR_SRCS := \
     monitor/cmd_digest.c \
@@ -201,6 +210,7 @@ GENERAL_REGS_SRCS := \
 SRCS := main.c options.c \
     $(UTIL_SRCS) \
     $(FPU_SRCS) \
+    $(REPLAY_SRCS) \
     $(SOFTMMU_SRCS) \
     $(CHARDEV_SRCS) \
     $(TCG_SRCS) \

@@ -17,6 +17,7 @@ struct chardev_front {
     size_t (*can_receive)(void *opaque);                       // bytes that receive will take now
     void (*receive)(void *opaque, const uint8_t *data, size_t len);
     void (*event)(void *opaque, enum chardev_event event);     // may be NULL
+    bool guest;                                                // input goes into the guest: through the list's gate, if any
 };
 struct chardev_list; // all of a machine, by id
 
@@ -42,3 +43,18 @@ struct chardev *chardev_find(struct chardev_list *list, const char *id);
 // Call fn for each: its id, and driver and place ("socket:/tmp/x,server=on").
 void chardev_each(const struct chardev_list *list, void (*fn)(void *opaque, const char *id, const char *what), void *opaque);
 void chardev_print_help(void (*print)(void *, const char *), void *opaque);
+
+// ---- gate.c: host input for the guest taken at chosen moments. Set before the fronts attach; `gate` must outlive them. Fronts
+// with `guest` are numbered in the order in which they attach.
+struct chardev_gate {
+    void (*input)(void *opaque, unsigned index, const uint8_t *data, size_t len); // deliver it later
+    void (*line_break)(void *opaque, unsigned index);
+    void *opaque;
+    bool closed;                                               // no host input is taken at all
+};
+void chardev_list_set_gate(struct chardev_list *list, struct chardev_gate *gate);
+bool chardev_gate_exists(struct chardev_list *list, unsigned index);
+// Now; what the front does not take waits for it. announced: these bytes came through gate->input.
+void chardev_gate_deliver(struct chardev_list *list, unsigned index, const void *data, size_t len, bool announced);
+void chardev_gate_break(struct chardev_list *list, unsigned index);
+void chardev_gate_each(struct chardev_list *list, void (*fn)(void *opaque, unsigned index, const uint8_t *waiting, size_t len), void *opaque);

@@ -16,6 +16,8 @@ extern const size_t monitor_command_count, monitor_info_count;
 
 void out_printf(const struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_text(void *out, const char *text); // print function for others' callbacks; opaque: const struct output *
+// A command line that changes nothing of the machine (info, x, help ..., an empty line).
+bool monitor_only_looks(const char *line);
 // Next word of *text (quotes taken off), NULL at the end. Changes the text.
 char *next_word(char **text);
 // "driver,key=value,...": -device and device_add. Changes the text.

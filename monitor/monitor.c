@@ -43,11 +43,23 @@ static void print(void *opaque, const char *text)
     put(opaque, text);
 }
 
-static void line(void *opaque, const char *text)
+static void run_line(void *opaque, const char *text)
 {
     struct monitor *m = opaque;
     monitor_run(m->machine, text, print, m);
     readline_prompt(m->readline);
+}
+
+// Where input has a count of its own, only commands that change nothing run at once.
+static void line(void *opaque, const char *text)
+{
+    struct monitor *m = opaque;
+    if (!m->machine->gate.command || monitor_only_looks(text)) {
+        run_line(m, text);
+    } else if (!m->machine->gate.command(m->machine->gate.opaque, text, run_line, m)) {
+        put(m, "Error: this is a replay: its input comes from the recording\n");
+        readline_prompt(m->readline);
+    }
 }
 
 // IDs of what object_del and device_del can name. False: another command.

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "chardev/chardev.h"
 #include "exec/engine.h"
 #include "hw/core/machine.h"
 #include "hw/pc/pc.h"
@@ -138,6 +139,16 @@ static void add_state(void *opaque, const char *part, const struct state_table *
     finish_part(s, part);
 }
 
+// Input that was let through and waits for the guest's device.
+static void add_waiting(void *opaque, unsigned port, const uint8_t *waiting, size_t len)
+{
+    if (!len)
+        return;
+    hash_value(opaque, NULL, port, 4);
+    hash_value(opaque, NULL, len, 8);
+    hash_put(opaque, waiting, len);
+}
+
 void digest_machine(struct machine *m, void (*fn)(void *, const char *, const char *), void *opaque, char all[DIGEST_TEXT])
 {
     struct sum *s = calloc(1, sizeof *s);
@@ -163,6 +174,9 @@ void digest_machine(struct machine *m, void (*fn)(void *, const char *, const ch
         add_ram(s, &pages, b->items[i]);
     ram_pages_close(&pages);
     pc_each_state(m, add_state, s);
+    hash_begin(&s->part);
+    chardev_gate_each(m->chardevs, add_waiting, &s->part);
+    finish_part(s, "input");
     hash_end(&s->all, hex);
     if (fn)
         fn(opaque, "all", hex);

@@ -2,7 +2,7 @@
 //
 // A digest of the machine's whole state, and the same in words. Made between two instructions; changes nothing.
 //
-// Parts, in this order: cpu0.., ram:NAME (each RAM object in the guest's view), chips, devices, and `all`, which is made of
+// Parts, in this order: cpu0.., ram:NAME (each RAM object in the guest's view), chips, devices, input that waits, and `all`, which is made of
 // the others. Hashes are XXH3-128, written as 32 hexadecimal digits. What is hashed is defined by the tables of fields
 // (util/state.h), little-endian; of RAM the pages that are not all zero, each with its number, whether the host has given
 // them or not. So equal states have equal digests on every host, backend and build.

@@ -153,6 +153,8 @@ static void send(struct serial16550 *s, uint8_t byte)
         put(s, byte);
     else if (s->chardev)
         chardev_write(s->chardev, &byte, 1);
+    if (s->sent && !(s->mcr & MCR_LOOP))
+        s->sent(s->sent_opaque, byte);
     s->thre_pending = true;
     update(s);
 }
@@ -267,7 +269,7 @@ static void serial_write(void *opaque, uint64_t offset, uint64_t value64, unsign
 }
 
 static const struct region_ops serial_ops = { serial_read, serial_write, 1, 1, false };
-static const struct chardev_front serial_front = { can_receive, receive, event };
+static const struct chardev_front serial_front = { .can_receive = can_receive, .receive = receive, .event = event, .guest = true };
 
 void serial16550_reset(struct serial16550 *s)
 {

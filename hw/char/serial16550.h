@@ -25,6 +25,8 @@ struct serial16550 {
     bool thre_pending;        // THRE interrupt not acknowledged
     bool timeout_pending;     // character timeout
     struct timer timeout;
+    void (*sent)(void *opaque, uint8_t byte); // told of each byte that goes out; NULL: nobody
+    void *sent_opaque;
 };
 // Ports at base..base+7. chardev may be NULL. False when the character device is taken.
 bool serial16550_init(struct serial16550 *serial, struct region *ports, uint16_t base, struct irq irq, struct clock *clock,

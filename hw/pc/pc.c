@@ -509,6 +509,25 @@ struct engine *pc_engine(struct machine *m) { return pc_of(m)->engine; }
 struct x86_cpu *pc_cpu(struct machine *m, unsigned index) { return index < m->cpu_count ? pc_of(m)->cpus[index].cpu : NULL; }
 const char *pc_boot_description(struct machine *m) { return pc_of(m)->boot ? linux_boot_description(pc_of(m)->boot) : NULL; }
 
+
+bool pc_watch_serial(struct machine *m, void (*fn)(void *, uint8_t), void *opaque)
+{
+    struct pc *pc = pc_of(m);
+    if (!pc->serial_present[0])
+        return false;
+    pc->serial[0].sent = fn;
+    pc->serial[0].sent_opaque = opaque;
+    return true;
+}
+
+void pc_key(struct machine *m, int scancode, bool down) { ps2_key(&pc_of(m)->kbc.keyboard, scancode, down); }
+
+const uint8_t *pc_acpi_tables(struct machine *m, size_t *size)
+{
+    *size = pc_of(m)->acpi_size;
+    return pc_of(m)->acpi_tables;
+}
+
 void pc_print_irq(struct machine *m, void (*print)(void *, const char *), void *opaque)
 {
     struct pc *pc = pc_of(m);
