@@ -13,6 +13,7 @@
 #include "hw/char/debugcon.h"
 #include "hw/char/serial16550.h"
 #include "hw/misc/debug_exit.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/mem/memory_device.h"
 #include "hw/mem/pc_dimm.h"
 #include "target/i386/cpu.h"
@@ -386,6 +387,44 @@ static bool parse_icount(struct options *o, const char *text, struct error **err
     return ok;
 }
 
+// Row of the values that a key of -action takes; -1 when the value is none of them.
+static int action_value(const struct pair *k, const char *const *values, size_t count, struct error **errp)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(values[i], k->value))
+            return (int)i;
+    error_set(errp, "-action: Parameter '%s' does not accept value '%s'", k->key, k->value);
+    const char *nearest = nearest_name(k->value, values, count);
+    if (nearest)
+        error_hint(errp, "did you mean '%s'?", nearest);
+    return -1;
+}
+
+static bool parse_action(struct options *o, const char *text, struct error **errp)
+{
+    static const char *const known[] = { "reboot", "shutdown", "panic" }, *const reboot[] = { "reset", "shutdown" };
+    static const char *const shutdown[] = { "poweroff", "pause" }, *const panic[] = { "shutdown", "pause", "exit-failure", "none" };
+    struct pairs p;
+    bool ok = split(&p, "action", text, NULL, errp);
+    for (unsigned i = 0; ok && i < p.count; i++) {
+        const struct pair *k = &p.items[i];
+        int v = 0;
+        if (!strcmp(k->key, "reboot"))
+            o->pc.no_reboot = (v = action_value(k, reboot, 2, errp)) > 0;
+        else if (!strcmp(k->key, "shutdown"))
+            o->pc.no_shutdown = (v = action_value(k, shutdown, 2, errp)) > 0;
+        else if (!strcmp(k->key, "panic"))
+            o->pc.panic = (enum panic_action)(v = action_value(k, panic, 4, errp));
+        else if (!strcmp(k->key, "watchdog"))
+            ok = error_set(errp, "-action watchdog=%s: there is no watchdog in this version", k->value);
+        else
+            ok = invalid("action", text, k->key, known, 3, errp);
+        ok = ok && v >= 0;
+    }
+    free(p.text);
+    return ok;
+}
+
 // ---- help
 
 static void print_version(void)
@@ -418,7 +457,7 @@ static void print_help(void)
     }
 }
 
-static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type };
+static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type, &pvpanic_type };
 
 static bool device_help(const char *text)
 {
@@ -504,6 +543,7 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
         o->log_items = value;
         return true;
     case OPT_D: o->log_file = value; return true;
+    case OPT_action: return parse_action(o, value, errp);
     case OPT_limit_instructions: return run_option_limit_instructions(&o->run, value, errp);
     case OPT_limit_time: return run_option_limit_time(&o->run, value, errp);
     case OPT_stop_text: o->run.stop_text = value; return true;

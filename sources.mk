@@ -159,7 +159,8 @@ HW_NVRAM_SRCS := \
     hw/nvram/fw_cfg.c
 
 HW_MISC_SRCS := \
-    hw/misc/debug_exit.c
+    hw/misc/debug_exit.c \
+    hw/misc/pvpanic.c
 
 HW_PC_SRCS := \
     hw/pc/acpi_tables.c \

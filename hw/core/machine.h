@@ -13,14 +13,19 @@
 #include "util/clock.h"
 #include "util/loop.h"
 
-enum run_state { RUN_STATE_PRELAUNCH, RUN_STATE_RUNNING, RUN_STATE_PAUSED, RUN_STATE_SHUTDOWN, RUN_STATE_INTERNAL_ERROR };
+enum run_state { RUN_STATE_PRELAUNCH, RUN_STATE_RUNNING, RUN_STATE_PAUSED, RUN_STATE_SHUTDOWN, RUN_STATE_INTERNAL_ERROR,
+                 RUN_STATE_GUEST_PANICKED };
 enum machine_request { // bits
     REQUEST_SHUTDOWN = 1, // the guest powered off
     REQUEST_RESET = 2,
     REQUEST_POWERDOWN = 4, // press the power button
     REQUEST_QUIT = 8,     // the user or a signal wants out
     REQUEST_STOP = 16,
+    REQUEST_PANIC = 32,   // the guest's kernel says that it has panicked
 };
+
+// What follows a panic of the guest (-action panic=).
+enum panic_action { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_EXIT_FAILURE, PANIC_NONE };
 
 // Plug in two steps: `check` may refuse and changes nothing, `plug` cannot fail. Who creates a device for the user
 // (hw/pc) calls check before device_realize and plug after it; devices and monitors call the other two.
@@ -33,7 +38,8 @@ struct hotplug_ops {
     void (*unplug)(struct machine *machine, struct device *device);
 };
 // Things that monitors tell their users; `device` may be NULL.
-enum machine_event { EVENT_DEVICE_DELETED, EVENT_ACPI_OST, EVENT_UNPLUG_REFUSED, EVENT_STOP, EVENT_RESUME, EVENT_RESET, EVENT_SHUTDOWN, EVENT_POWERDOWN };
+enum machine_event { EVENT_DEVICE_DELETED, EVENT_ACPI_OST, EVENT_UNPLUG_REFUSED, EVENT_STOP, EVENT_RESUME, EVENT_RESET, EVENT_SHUTDOWN, EVENT_POWERDOWN,
+                     EVENT_GUEST_PANICKED };
 struct event_details { const char *id; int slot; uint32_t source, status; bool guest; };
 struct event_sink { void (*event)(void *opaque, enum machine_event event, const struct event_details *details); void *opaque; struct event_sink *next; };
 
@@ -47,6 +53,7 @@ struct machine {
     unsigned ram_slots;
     unsigned cpu_count;
     bool acpi, no_reboot, no_shutdown;
+    enum panic_action panic;
     uint64_t seed;
     uint64_t random_state;
     enum run_state state;

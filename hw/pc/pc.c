@@ -10,6 +10,7 @@
 #include <string.h>
 #include "hw/char/debugcon.h"
 #include "hw/misc/debug_exit.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/pc/internal.h"
 #include "target/i386/disas.h"
 #include "target/i386/engine_target.h"
@@ -253,6 +254,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->acpi = options->acpi;
     m->no_reboot = options->no_reboot;
     m->no_shutdown = options->no_shutdown;
+    m->panic = options->panic;
     m->seed = m->random_state = options->seed;
     m->state = RUN_STATE_PRELAUNCH;
     m->registry = (struct device_registry){ .types = user_types, .count = sizeof user_types / sizeof *user_types };
@@ -428,6 +430,26 @@ static void handle_shutdown(struct pc *pc, bool guest)
         machine_request(m, REQUEST_QUIT);
 }
 
+static void handle_panic(struct pc *pc)
+{
+    struct machine *m = &pc->machine;
+    machine_send_event(m, EVENT_GUEST_PANICKED, &(struct event_details){ .guest = true });
+    fprintf(stderr, "ramjet: the guest's kernel has panicked\n");
+    m->shutdown_cause = "guest panic";
+    switch (m->panic) {
+    case PANIC_NONE: break;
+    case PANIC_SHUTDOWN: handle_shutdown(pc, true); break;
+    case PANIC_PAUSE:
+        m->state = RUN_STATE_GUEST_PANICKED;
+        machine_send_event(m, EVENT_STOP, &(struct event_details){ 0 });
+        break;
+    case PANIC_EXIT_FAILURE:
+        m->exit_code = 1;
+        machine_request(m, REQUEST_QUIT);
+        break;
+    }
+}
+
 // Requests made since the last look. False: leave for good.
 static bool handle_requests(struct pc *pc)
 {
@@ -437,6 +459,8 @@ static bool handle_requests(struct pc *pc)
         atomic_fetch_or(&m->requests, REQUEST_QUIT);
         return false;
     }
+    if (requests & REQUEST_PANIC)
+        handle_panic(pc);
     if (requests & REQUEST_SHUTDOWN)
         handle_shutdown(pc, true);
     if (requests & REQUEST_RESET) {

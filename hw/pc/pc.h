@@ -22,6 +22,7 @@ struct pc_options {
     int64_t rtc_base_ns;             // date of virtual time 0
     uint64_t seed;
     bool no_reboot, no_shutdown, paused; // paused: -S
+    enum panic_action panic;
     struct engine_options engine;
 };
 
