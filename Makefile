@@ -85,7 +85,10 @@ endif
 OBJS := $(SRCS:%=$(B)/%)
 OBJS := $(patsubst %.c,%.o,$(OBJS:%.S=%.o))
 LIB_OBJS := $(filter-out $(B)/main.o,$(OBJS))
-GEN := $(ASL_SRCS:%.asl=$(B)/gen/%.aml.h)
+# ui/spleen_SIZE.font.h: console fonts, from Debian's package fonts-spleen.
+FONTS := 8x16 12x24 16x32
+FONT_DIR := /usr/share/consolefonts
+GEN := $(ASL_SRCS:%.asl=$(B)/gen/%.aml.h) $(FONTS:%=$(B)/gen/ui/spleen_%.font.h)
 
 # Tests: each tests/DIR/test_*.c (and tests/fuzz/fuzz_*.c) is a program, linked with the emulator's
 # objects and with the other C files of its folder.
@@ -142,8 +145,16 @@ $(B)/gen/%.aml.h: %.asl scripts/bin2c
 	@iasl -vr -vs -we -p $(B)/gen/$* $(B)/gen/$*.i.asl > $(B)/gen/$*.log 2>&1 || { cat $(B)/gen/$*.log; exit 1; }
 	@scripts/bin2c $(notdir $*)_aml $(B)/gen/$*.aml > $@
 
+# #include "ui/spleen_8x16.font.h"; what is in it: scripts/psf2c.
+$(B)/gen/ui/spleen_%.font.h: $(FONT_DIR)/spleen-%.psfu.gz scripts/psf2c
+	@echo "  FONT    $@"
+	@mkdir -p $(@D)
+	@scripts/psf2c spleen_$* $< > $@
+$(FONT_DIR)/%.psfu.gz:
+	@echo "$@ is missing: scripts/setup installs fonts-spleen" >&2; exit 1
+
 # What several programs share is kept.
-.PRECIOUS: $(B)/%.o $(B)/gen/%.aml.h
+.PRECIOUS: $(B)/%.o $(B)/gen/%.aml.h $(B)/gen/ui/spleen_%.font.h
 
 # ---- tests
 

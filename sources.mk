@@ -27,7 +27,9 @@ SOFTMMU_SRCS := \
     softmmu/mtree.c \
     softmmu/physical.c \
     softmmu/ram.c \
-    softmmu/tlb.c
+    softmmu/ram_guard.c \
+    softmmu/tlb.c \
+    softmmu/watch.c
 
 CHARDEV_SRCS := \
     chardev/chardev.c \
@@ -72,16 +74,27 @@ TCG_INTERP_SRCS := \
 
 EXEC_SRCS := \
     exec/code_page.c \
+    exec/debug.c \
     exec/engine.c \
     exec/restore.c \
     exec/translation_cache.c
 
 BACKENDS_SRCS := \
-    backends/memory_backend.c
+    backends/host_info.c \
+    backends/host_memory.c \
+    backends/memory_backend.c \
+    backends/prealloc.c \
+    backends/properties.c \
+    backends/store.c \
+    backends/text.c
 
 HW_CORE_SRCS := \
     hw/core/device.c \
     hw/core/machine.c
+
+UI_SRCS := \
+    ui/png.c \
+    ui/screen.c
 
 HW_MEM_SRCS := \
     hw/mem/memory_device.c \
@@ -121,6 +134,7 @@ TARGET_I386_SRCS := \
     target/i386/mmu.c \
     target/i386/msr.c \
     target/i386/operands.c \
+    target/i386/page_tables.c \
     target/i386/raise.c \
     target/i386/segment.c \
     target/i386/state.c \
@@ -155,6 +169,17 @@ HW_INPUT_SRCS := \
     hw/input/ps2mouse.c \
     hw/input/scancodes.c
 
+HW_DISPLAY_SRCS := \
+    hw/display/dispi.c \
+    hw/display/edid.c \
+    hw/display/vga.c \
+    hw/display/vga_draw.c \
+    hw/display/vga_linear.c \
+    hw/display/vga_memory.c \
+    hw/display/vga_pci.c \
+    hw/display/vga_registers.c \
+    hw/display/vga_scan.c
+
 HW_NVRAM_SRCS := \
     hw/nvram/fw_cfg.c
 
@@ -164,6 +189,9 @@ HW_MISC_SRCS := \
 
 HW_PC_SRCS := \
     hw/pc/acpi_tables.c \
+    hw/pc/boot_font.c \
+    hw/pc/boot_screen.c \
+    hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
     hw/pc/pc.c \
@@ -179,13 +207,30 @@ SNAPSHOT_SRCS := \
     snapshot/ram_digest.c \
     snapshot/run_options.c
 
+GDBSTUB_SRCS := \
+    gdbstub/commands.c \
+    gdbstub/gdbstub.c \
+    gdbstub/memory.c \
+    gdbstub/packet.c \
+    gdbstub/query.c \
+    gdbstub/registers.c \
+    gdbstub/resume.c
+
 MONITOR_SRCS := \
     monitor/cmd_digest.c \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_plug.c \
+    monitor/cmd_screen.c \
     monitor/hmp.c \
     monitor/monitor.c \
+    monitor/qmp.c \
+    monitor/qmp_machine.c \
+    monitor/qmp_memory.c \
+    monitor/qmp_qom.c \
+    monitor/qmp_scan.c \
+    monitor/qmp_table.c \
     monitor/readline.c
 
 ASL_SRCS := \
@@ -200,6 +245,7 @@ GENERAL_REGS_SRCS := \
     fpu/sf_f80_convert.c \
     softmmu/ldst.c \
     softmmu/tlb.c \
+    softmmu/watch.c \
     target/i386/cpuid.c \
     target/i386/helper_x87.c \
     target/i386/helper_x87_env.c \
@@ -220,6 +266,7 @@ SRCS := main.c options.c \
     $(EXEC_SRCS) \
     $(BACKENDS_SRCS) \
     $(HW_CORE_SRCS) \
+    $(UI_SRCS) \
     $(HW_MEM_SRCS) \
     $(HW_PCI_SRCS) \
     $(TARGET_I386_SRCS) \
@@ -228,8 +275,10 @@ SRCS := main.c options.c \
     $(HW_TIMER_SRCS) \
     $(HW_CHAR_SRCS) \
     $(HW_INPUT_SRCS) \
+    $(HW_DISPLAY_SRCS) \
     $(HW_NVRAM_SRCS) \
     $(HW_MISC_SRCS) \
     $(HW_PC_SRCS) \
     $(SNAPSHOT_SRCS) \
+    $(GDBSTUB_SRCS) \
     $(MONITOR_SRCS)

@@ -56,6 +56,10 @@ void chardev_terminal(struct chardev_list *list, bool raw)
         const struct saved_terminal *saved = c->driver == &chardev_stdio ? c->data : NULL;
         if (saved && saved->changed)
             tcsetattr(0, TCSANOW, raw ? &saved->raw : &saved->attributes);
+        if (saved) {
+            fcntl(0, F_SETFL, raw ? saved->flags_in | O_NONBLOCK : saved->flags_in);
+            fcntl(1, F_SETFL, raw ? saved->flags_out | O_NONBLOCK : saved->flags_out);
+        }
     }
 }
 
@@ -130,6 +134,7 @@ static bool pty_open(struct chardev *c, struct error **errp)
     }
     c->fd_listen = -1;
     c->data = (void *)(intptr_t)other;
+    c->terminal = true;
     set_nonblocking(fd);
     chardev_set_fds(c, fd, fd);
     return true;

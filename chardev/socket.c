@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +21,9 @@
 
 static void take_client(struct chardev *c, int fd)
 {
+    int on = 1;
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); // small replies at once; fails on UNIX sockets
     chardev_set_fds(c, fd, fd);
     chardev_send_event(c, CHARDEV_OPENED);
 }
@@ -149,5 +153,15 @@ static void socket_close(struct chardev *c)
             unlink(chardev_option(c, "path"));
     }
 }
+
+void chardev_unlink_sockets(const struct chardev_list *list)
+{
+    for (const struct chardev *c = list->first; c; c = c->next) {
+        const char *path = c->driver == &chardev_socket && c->fd_listen >= 0 ? chardev_option(c, "path") : NULL;
+        if (path)
+            unlink(path);
+    }
+}
+
 static const char *const keys[] = { "path", "host", "port", "server", "wait", NULL };
 const struct chardev_driver chardev_socket = { .keys = keys, .name = "socket", .help = "path=FILE or host=,port= [,server=on[,wait=off]]", .open = socket_open, .close = socket_close };

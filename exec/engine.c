@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "exec/debug.h"
 #include "exec/internal.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -33,6 +34,11 @@ int64_t engine_time(void *opaque)
     if (e->options.icount_shift >= 0)
         return e->time_base + (int64_t)(engine_instructions(e) << e->options.icount_shift);
     return e->time_running ? e->time_base + host_ns() - e->host_base : e->time_base;
+}
+
+bool engine_counts_time(const struct engine *e)
+{
+    return e->options.icount_shift >= 0;
 }
 
 void engine_stop_time(struct engine *e)
@@ -147,6 +153,7 @@ struct engine *engine_new(const struct engine_options *options, const struct eng
 
 void engine_free(struct engine *e)
 {
+    debug_set_owner(e, NULL);
     tb_cache_release(e);
     e->options.backend->free(e->backend_state);
     ir_block_free(e->ir);
@@ -271,6 +278,7 @@ static void run_exactly(struct engine *e, struct vcpu_head *cpu, int64_t *budget
     uint32_t flags = e->target->block_flags(cpu) | e->target->one_insn;
     struct tb *tb = fetch_block(e, cpu, flags);
     if (!tb) {
+        cpu->exit_reason = EXIT_FAULT;
         deliver(e, cpu, budget);
         return;
     }
@@ -287,29 +295,61 @@ static void forced_flush(struct engine *e)
         tlb_reset_all(e->tlb);
 }
 
-// PAUSE: another vCPU may have what this one waits for.
-static bool yields(struct engine *e, struct vcpu_head *cpu)
+static bool serve(struct engine *e, struct vcpu_head *cpu, unsigned *counted)
 {
-    bool yield = cpu->yield && e->cpu_count > 1;
-    cpu->yield = 0;
-    return yield;
+    return e->debug ? debug_serve(e, cpu, counted) : e->target->service(cpu, counted);
 }
 
-// Run one vCPU for up to *budget instructions, until it halts or must be looked at. *budget becomes what is left; true:
-// it is used up and nothing else ended the slice.
-static bool run_slice(struct engine *e, struct vcpu_head *cpu, int64_t *left)
+// Is the slice over, whatever is left of it?
+static bool slice_ends(const struct engine *e, const struct vcpu_head *cpu)
 {
-    int64_t budget = *left;
+    return cpu->exit_reason == EXIT_HALT || e->kicked || (cpu->yield && e->cpu_count > 1);
+}
+
+// Run from tb on, and what its leaving asks for. Returns the edge that was taken, if it may be linked.
+static struct tcg_edge *run_from(struct engine *e, struct vcpu_head *cpu, const struct tb *tb, int64_t *budget)
+{
+    if (tb->code.insn_count > *budget || debug_stepping(e, cpu)) {
+        run_exactly(e, cpu, budget);
+        return NULL;
+    }
+    if (tb->linkable)
+        enter_jump_cache(cpu, tb);
+    *budget -= run_block(e, cpu, tb, (int32_t)*budget);
+    switch (cpu->exit_reason) {
+    case EXIT_NONE:
+        return cpu->exit_edge;
+    case EXIT_BUDGET: // the rest is too short for the next block: one by one
+        while (*budget > 0 && !cpu->pending && !slice_ends(e, cpu) && !e->debug)
+            run_exactly(e, cpu, budget);
+        return NULL;
+    case EXIT_FAULT:
+        deliver(e, cpu, budget);
+        return NULL;
+    case EXIT_IO:
+        run_exactly(e, cpu, budget);
+        return NULL;
+    default:
+        return NULL;
+    }
+}
+
+enum slice_end { SLICE_USED, SLICE_OVER, SLICE_STOPPED };
+
+// Run one vCPU for up to *left instructions (used up), until it halts or must be looked at (over), or a debugger's stop:
+// then *left is what is left of its slice.
+static enum slice_end run_slice(struct engine *e, struct vcpu_head *cpu, int64_t *left)
+{
     struct tcg_edge *edge = NULL;
-    while (budget > 0 && !e->kicked) {
+    while (*left > 0 && !e->kicked) {
         unsigned counted = 0;
-        if (!e->target->service(cpu, &counted))
-            return false;
+        if (!serve(e, cpu, &counted))
+            return SLICE_OVER;
         if (counted) {
             cpu->instructions += counted;
-            budget -= counted;
+            *left -= counted;
             edge = NULL;
-            if (budget <= 0)
+            if (*left <= 0)
                 continue;
         }
         forced_flush(e);
@@ -323,51 +363,26 @@ static bool run_slice(struct engine *e, struct vcpu_head *cpu, int64_t *left)
             tb_free_dead(e);
         }
         uint32_t flags = e->target->block_flags(cpu);
+        if (e->debug && debug_before(e, cpu))
+            return SLICE_STOPPED;
         struct tb *tb = fetch_block(e, cpu, flags);
-        if (!tb) {
-            deliver(e, cpu, &budget);
+        if (tb) {
+            if (edge && !((struct tb *)edge->from)->dead)
+                tb_link(e, edge, tb);
+            edge = run_from(e, cpu, tb, left);
+        } else {
+            cpu->exit_reason = EXIT_FAULT;
+            deliver(e, cpu, left);
             edge = NULL;
-            continue;
         }
-        if (edge && !((struct tb *)edge->from)->dead)
-            tb_link(e, edge, tb);
-        edge = NULL;
-        if (tb->code.insn_count > budget) {
-            run_exactly(e, cpu, &budget);
-            *left = budget;
-            if (cpu->exit_reason == EXIT_HALT || yields(e, cpu))
-                return false;
-            continue;
-        }
-        if (tb->linkable)
-            enter_jump_cache(cpu, tb);
-        budget -= run_block(e, cpu, tb, (int32_t)budget);
-        switch (cpu->exit_reason) {
-        case EXIT_NONE:
-            edge = cpu->exit_edge;
-            break;
-        case EXIT_BUDGET: // the rest is too short for the next block: one by one
-            while (budget > 0 && !cpu->pending && !e->kicked) {
-                run_exactly(e, cpu, &budget);
-                if (cpu->exit_reason == EXIT_HALT || cpu->yield)
-                    break;
-            }
-            break;
-        case EXIT_FAULT:
-            deliver(e, cpu, &budget);
-            break;
-        case EXIT_IO:
-            run_exactly(e, cpu, &budget);
-            break;
-        default:
-            break;
-        }
-        *left = budget;
-        if (cpu->exit_reason == EXIT_HALT || yields(e, cpu))
-            return false;
+        bool over = slice_ends(e, cpu); // PAUSE, too: another vCPU may have what this one waits for
+        cpu->yield = 0;
+        if (e->debug && debug_after(e, cpu))
+            return over ? SLICE_OVER : SLICE_STOPPED;
+        if (over)
+            return SLICE_OVER;
     }
-    *left = budget;
-    return !e->kicked;
+    return e->kicked ? SLICE_OVER : SLICE_USED;
 }
 
 // Instructions until the earliest timer, at most the quantum.
@@ -405,29 +420,26 @@ void engine_check_stop(struct engine *e, const struct engine_owner *owner)
     reach_stop(e, owner);
 }
 
-// A vCPU's turn: its slice, cut in pieces where stops lie in it. False: the owner wants to look.
-static bool run_turn(struct engine *e, struct vcpu_head *cpu, const struct engine_owner *owner)
+// A vCPU's turn: its slice, cut in pieces where stops lie in it. Returns what is left of it: 0, but after a debugger's stop.
+static int64_t run_turn(struct engine *e, struct vcpu_head *cpu, int64_t budget, const struct engine_owner *owner, bool *go_on)
 {
-    if (!reach_stop(e, owner))
-        return false;
-    int64_t budget = slice_budget(e);
-    for (bool whole = !e->kicked; whole && budget > 0 && !e->kicked;) {
+    enum slice_end end = e->kicked ? SLICE_OVER : SLICE_USED;
+    while (*go_on && end == SLICE_USED && budget > 0 && !e->kicked) {
         uint64_t until = e->stop - engine_instructions(e);
         int64_t piece = e->stop != UINT64_MAX && until < (uint64_t)budget ? (int64_t)until : budget;
         int64_t rest = budget - piece;
-        whole = run_slice(e, cpu, &piece);
+        end = run_slice(e, cpu, &piece);
         budget = rest + piece;
-        if (!reach_stop(e, owner))
-            return false;
+        *go_on = reach_stop(e, owner);
     }
-    return true;
+    return end == SLICE_STOPPED ? budget : 0;
 }
 
 static bool all_halted(struct engine *e)
 {
     for (unsigned i = 0; i < e->cpu_count; i++) {
         unsigned counted = 0;
-        if (e->target->service(e->cpus[i], &counted)) {
+        if (debug_cpu_runs(e, i) && serve(e, e->cpus[i], &counted)) {
             e->cpus[i]->instructions += counted;
             return false;
         }
@@ -465,22 +477,56 @@ static void idle(struct engine *e, const struct engine_owner *owner)
         owner->idle(owner->opaque, wait);
 }
 
+// One turn of each vCPU; or, after a debugger's stop, what was left of the turns then. False: the owner wants to look.
+static bool run_round(struct engine *e, const struct engine_owner *owner)
+{
+    bool go_on = true;
+    struct round from = e->round;
+    e->round.stopped = false;
+    for (unsigned i = from.stopped ? from.cpu : 0; i < e->cpu_count && go_on; i++) {
+        if (!debug_cpu_runs(e, i))
+            continue;
+        e->current = i;
+        e->kicked = false;
+        go_on = reach_stop(e, owner);
+        int64_t budget = slice_budget(e);
+        bool resumed = from.stopped && i == from.cpu;
+        if (resumed && from.left < budget)
+            budget = from.left;
+        e->round.served = resumed && from.served;
+        int64_t left = run_turn(e, e->cpus[i], budget, owner, &go_on);
+        if (!debug_stopped(e))
+            continue;
+        e->round = (struct round){ .stopped = true, .served = e->round.served, .cpu = i, .left = left };
+        if (from.stopped && !(resumed && from.left > 0) && debug_lone_step(e, i))
+            e->round = from; // a step out of turn
+        break;
+    }
+    e->current = 0;
+    return go_on;
+}
+
 void engine_run(struct engine *e, const struct engine_owner *owner)
 {
-    engine_start_time(e);
+    if (e->debug)
+        debug_begin(e);
+    if (!debug_time_held(e))
+        engine_start_time(e);
     for (;;) {
-        clock_run_timers(e->clock, engine_time(e));
+        if (!e->round.stopped && !debug_time_held(e))
+            clock_run_timers(e->clock, engine_time(e));
         if (!owner->look(owner->opaque))
             break;
-        bool go_on = true;
-        for (unsigned i = 0; i < e->cpu_count && go_on; i++) {
-            e->current = i;
-            e->kicked = false;
-            go_on = run_turn(e, e->cpus[i], owner);
-        }
-        e->current = 0;
-        if (go_on && !e->kicked && all_halted(e))
+        if (e->debug)
+            debug_prepare(e);
+        bool go_on = run_round(e, owner);
+        if (go_on && !debug_stopped(e) && !e->kicked && all_halted(e) && !debug_stopped(e))
             idle(e, owner);
+        if (debug_stopped(e)) {
+            engine_stop_time(e);
+            debug_tell(e);
+            break;
+        }
     }
     engine_stop_time(e);
     tb_free_dead(e);

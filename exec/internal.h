@@ -60,6 +60,12 @@ struct part {
     int64_t *constants;
     uint32_t constant_count, constant_capacity;
 };
+struct round {          // where a debugger stopped the turns of the vCPUs
+    bool stopped;       // go on at cpu with what is left of its slice
+    bool served;        // the vCPU was served already: next comes the instruction
+    unsigned cpu;
+    int64_t left;
+};
 struct engine {
     struct engine_options options;
     const struct engine_target *target;
@@ -95,6 +101,9 @@ struct engine {
     bool kicked;
     uint64_t stop;                // engine_set_stop
     uint64_t entries;
+    // debugger (exec/debug.h)
+    struct engine_debug *debug;   // NULL: nobody debugs
+    struct round round;
     struct engine_stats stats;
 };
 
@@ -109,6 +118,21 @@ void tb_code_written(void *engine, struct ram_block *ram, uint64_t offset, uint6
 void tb_drop_ram(struct engine *e, struct ram_block *ram);
 bool tb_cache_init(struct engine *e, struct error **errp);
 void tb_cache_release(struct engine *e);
+// debug.c: only while e->debug is set, but those that say otherwise
+void debug_begin(struct engine *e);        // a run begins
+void debug_prepare(struct engine *e);      // before vCPUs run: breakpoints take effect
+bool debug_time_held(const struct engine *e);                                   // any time
+bool debug_stopped(const struct engine *e);                                     // any time
+bool debug_cpu_runs(const struct engine *e, unsigned cpu);                      // any time
+bool debug_stepping(const struct engine *e, const struct vcpu_head *cpu);       // any time
+bool debug_lone_step(const struct engine *e, unsigned cpu); // cpu steps, and no other one moves
+bool debug_serve(struct engine *e, struct vcpu_head *cpu, unsigned *counted);
+// Before and after an instruction or delivery: has something stopped this vCPU?
+bool debug_before(struct engine *e, struct vcpu_head *cpu);
+bool debug_after(struct engine *e, struct vcpu_head *cpu);
+void debug_tell(struct engine *e);
+// Instructions of the translated block before the first breakpoint in it (behind its first instruction), or all.
+unsigned debug_block_limit(const struct engine *e, const struct ir_block *ir, uint64_t code_base);
 // code_page.c
 uint32_t code_page_handle(struct engine *e, uint64_t va, struct ram_block *ram, uint64_t offset);
 // Handle of the page at linear address pc in cpu's current context; walks when it is not known (may fault).

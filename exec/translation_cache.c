@@ -440,6 +440,8 @@ retry:
         used = e->target->translate(cpu, ir, bytes, available, next, next ? PAGE_SIZE : 0, rip, flags, max, &kills, 0);
         max = max > 1 ? max / 2 : 1;
     } while (ir->overflow);
+    if (e->debug && (max = debug_block_limit(e, ir, cpu->code_base)) < ir->insn_count)
+        goto retry;
     if (used > available && next && !can_fetch(cpu, second)) { // mapped, but not for execution here
         next = NULL;
         goto retry;
@@ -459,12 +461,16 @@ retry:
         tb->offset[1] = offset2;
         tb->bytes_second = used - available;
     }
-    tb->linkable = !(flags & e->target->one_insn) && !handle2 && !cpu->code_base;
+    tb->linkable = !(flags & e->target->one_insn) && !cpu->code_base;
     tb->code.rip = rip;
     tb->code.flags_id = engine_intern_flags(e, flags);
     tb->code.insn_count = ir->insn_count;
-    tb->code.kills_flags = kills;
+    tb->code.kills_flags = kills && !handle2; // the guard of the second page may leave before anything else
     tb->code.code_handle = handle;
+    tb->code.second_handle = handle2;
+    tb->code.second_slot = (uint16_t)code_slot(second);
+    if (handle2)
+        code_page_current(e, cpu, second); // the guard compares the context's entry
 
     if (log_on(LOG_OP)) {
         fprintf(log_stream(), "OP: rip %#llx\n", (unsigned long long)rip);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "monitor/internal.h"
 #include "target/i386/cpu.h"
+#include "target/i386/page_tables.h"
 #include "target/i386/disas.h"
 
 struct format { unsigned count, size; char kind; }; // size in bytes, kind x d u o c i
@@ -225,81 +226,61 @@ bool cmd_print(struct machine *machine, char *arguments, const struct output *ou
     return true;
 }
 
-// ---- page tables (4 levels and PAE/32-bit through the same visitor for long mode; legacy modes page by page)
+// ---- page tables
 
-struct visit {
-    struct machine *machine;
-    void (*page)(struct visit *v, uint64_t va, uint64_t size, uint64_t entry, uint64_t rights);
+struct page_list {
     const struct output *out;
     uint64_t start, end, rights; // info mem: the range being joined
 };
 
-static void walk_level(struct visit *v, uint64_t table, unsigned level, uint64_t va, uint64_t rights)
+static bool report(enum page_visit result, const struct output *out)
 {
-    for (unsigned i = 0; i < 512; i++) {
-        uint64_t entry = physical_load(&v->machine->memory, table + i * 8, 8), size = 1ull << (12 + 9 * (level - 1)), here = va + i * size;
-        if (!(entry & 1))
-            continue;
-        if (level == 4 && i >= 256)
-            here |= 0xffffull << 48;
-        uint64_t all = rights & entry & 6;
-        if (level == 1 || (level < 4 && entry & 0x80))
-            v->page(v, here, size, entry, all);
-        else
-            walk_level(v, entry & 0x000ffffffffff000ull, level - 1, here, all);
-    }
-}
-
-static bool walk(struct visit *v, struct error **errp)
-{
-    const struct x86_cpu *cpu = pc_cpu(v->machine, 0);
-    if (!(cpu->cr0 & CR0_PG)) {
-        out_printf(v->out, "PG disabled\n");
-        return false;
-    }
-    if (!(cpu->efer & EFER_LMA)) {
-        error_set(errp, "only the page tables of long mode are shown in this version");
-        return false;
-    }
-    walk_level(v, cpu->cr3 & 0x000ffffffffff000ull, 4, 0, 6);
+    if (result == PAGES_OFF)
+        out_printf(out, "PG disabled\n");
+    else if (result == PAGES_TOO_MANY)
+        out_printf(out, "(there is more: the tables name each other)\n");
     return true;
 }
 
-static void show_tlb(struct visit *v, uint64_t va, uint64_t size, uint64_t e, uint64_t rights)
+static bool show_mapping(void *opaque, const struct page_mapping *p)
 {
-    out_printf(v->out, "%016llx: %016llx %c%c%c%c%c%c%c%c%c\n", (unsigned long long)va, (unsigned long long)(e & 0x000ffffffffff000ull & ~(size - 1)),
-               e >> 63 ? 'X' : '-', e & 0x100 ? 'G' : '-', size > 4096 ? 'P' : '-', e & 0x40 ? 'D' : '-', e & 0x20 ? 'A' : '-',
+    const struct page_list *l = opaque;
+    uint64_t e = p->entry;
+    out_printf(l->out, "%016llx: %016llx %c%c%c%c%c%c%c%c%c\n", (unsigned long long)p->va, (unsigned long long)p->physical,
+               e >> 63 ? 'X' : '-', e & 0x100 ? 'G' : '-', p->size > 4096 ? 'P' : '-', e & 0x40 ? 'D' : '-', e & 0x20 ? 'A' : '-',
                e & 0x10 ? 'C' : '-', e & 8 ? 'T' : '-', e & 4 ? 'U' : '-', e & 2 ? 'W' : '-');
+    return true;
 }
 
 bool info_tlb(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    struct visit v = { .machine = machine, .page = show_tlb, .out = out };
-    return walk(&v, errp);
+    struct page_list l = { .out = out };
+    return report(cpu_visit_pages(pc_cpu(machine, 0), 0, show_mapping, &l), out);
 }
 
-static void flush_range(struct visit *v)
+static void flush_range(struct page_list *l)
 {
-    if (v->end > v->start)
-        out_printf(v->out, "%016llx-%016llx %016llx %c%c%c\n", (unsigned long long)v->start, (unsigned long long)v->end,
-                   (unsigned long long)(v->end - v->start), v->rights & 4 ? 'u' : '-', 'r', v->rights & 2 ? 'w' : '-');
+    if (l->end != l->start)
+        out_printf(l->out, "%016llx-%016llx %016llx %c%c%c\n", (unsigned long long)l->start, (unsigned long long)l->end,
+                   (unsigned long long)(l->end - l->start), l->rights & 4 ? 'u' : '-', 'r', l->rights & 2 ? 'w' : '-');
 }
 
-static void join(struct visit *v, uint64_t va, uint64_t size, uint64_t e, uint64_t rights)
+static bool join(void *opaque, const struct page_mapping *p)
 {
-    if (va != v->end || rights != v->rights) {
-        flush_range(v);
-        v->start = va;
-        v->rights = rights;
+    struct page_list *l = opaque;
+    if (p->va != l->end || p->rights != l->rights) {
+        flush_range(l);
+        l->start = p->va;
+        l->rights = p->rights;
     }
-    v->end = va + size;
+    l->end = p->va + p->size;
+    return true;
 }
 
 bool info_mem(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    struct visit v = { .machine = machine, .page = join, .out = out };
-    if (!walk(&v, errp))
-        return true;
-    flush_range(&v);
-    return true;
+    struct page_list l = { .out = out };
+    enum page_visit result = cpu_visit_pages(pc_cpu(machine, 0), 0, join, &l);
+    flush_range(&l);
+    return report(result, out);
 }

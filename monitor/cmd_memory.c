@@ -6,6 +6,7 @@
 #include <string.h>
 #include "backends/memory_backend.h"
 #include "hw/mem/pc_dimm.h"
+#include "hw/pc/dimm_watch.h"
 #include "monitor/internal.h"
 
 #define MAX_PROPERTIES 32
@@ -16,17 +17,44 @@ bool cmd_object_add(struct machine *machine, char *arguments, const struct outpu
         out_printf(out, "object_add: string expected\nTry \"help object_add\" for more information\n");
         return true;
     }
-    return backend_new(machine->backends, arguments, errp) != NULL;
+    return backend_help(arguments, out_text, (void *)out) || backend_new(machine->backends, arguments, errp) != NULL;
+}
+
+// The DIMM with this backend, when its removal was asked for.
+static struct device *leaving_dimm(struct machine *machine, const char *backend)
+{
+    struct memory_device_state *state = machine->memory_devices;
+    for (struct memory_device *m = state ? state->devices : NULL; m; m = m->next)
+        if (m->device->deleting && m->device->id && !strcmp(pc_dimm_of(m->device)->memdev->id, backend))
+            return m->device;
+    return NULL;
 }
 
 bool cmd_object_del(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
     char *id = next_word(&arguments);
+    bool wait = id && !strcmp(id, "-w");
+    if (wait)
+        id = next_word(&arguments);
     if (!id) {
         out_printf(out, "object_del: string expected\nTry \"help object_del\" for more information\n");
         return true;
     }
-    return backend_delete(machine->backends, id, errp);
+    struct device *leaving = leaving_dimm(machine, id);
+    if (wait && leaving) {
+        if (!out->wait)
+            return error_set(errp, "object_del -w: this connection cannot wait; DEVICE_DELETED tells when '%s' has gone", leaving->id);
+        *out->wait = (struct monitor_wait){ .active = true };
+        snprintf(out->wait->backend, sizeof out->wait->backend, "%s", id);
+        snprintf(out->wait->device, sizeof out->wait->device, "%s", leaving->id);
+        return true;
+    }
+    if (backend_delete(machine->backends, id, errp))
+        return true;
+    if (leaving)
+        error_hint(errp, "Its DIMM '%s' is being removed, and the guest has not let go of it so far; 'object_del -w %s' waits for that.",
+                   leaving->id, id);
+    return false;
 }
 
 // "driver,key=value,..": values may have doubled commas.
@@ -88,10 +116,13 @@ bool info_memory_devices(struct machine *machine, char *arguments, const struct 
     struct memory_device_state *state = machine->memory_devices;
     for (struct memory_device *m = state ? state->devices : NULL; m; m = m->next) {
         struct pc_dimm *dimm = pc_dimm_of(m->device);
+        struct dimm_state guest;
+        dimm_state_get(machine, dimm, &guest);
         out_printf(out, "Memory device [dimm]: \"%s\"\n  addr: 0x%llx\n  slot: %d\n  node: %u\n  size: %llu\n  memdev: /objects/%s\n"
-                        "  hotplugged: %s\n  hotpluggable: %s\n",
+                        "  hotplugged: %s\n  hotpluggable: %s\n  state: %s\n%s%s%s",
                    m->device->id ? m->device->id : "", (unsigned long long)m->addr, m->slot, dimm->node, (unsigned long long)m->size,
-                   dimm->memdev->id, m->device->hotplugged ? "true" : "false", m->device->type->hotpluggable ? "true" : "false");
+                   dimm->memdev->id, m->device->hotplugged ? "true" : "false", m->device->type->hotpluggable ? "true" : "false",
+                   guest.text, *guest.reason ? "  reason: " : "", guest.reason, *guest.reason ? "\n" : "");
     }
     return true;
 }

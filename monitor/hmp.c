@@ -9,18 +9,22 @@
 #include "util/nearest.h"
 
 const struct command monitor_commands[] = {
-#define COMMAND(name_, alias_, arguments_, help_) { .name = #name_, .alias = alias_, .arguments = arguments_, .help = help_, .run = cmd_##name_ },
-#define INFO(name_, arguments_, help_)
+#define COMMAND(name_, alias_, arguments_, help_, ...) { .name = #name_, .alias = alias_, .arguments = arguments_, .help = help_, .run = cmd_##name_ },
+#define INFO(...)
+#define QMP(...)
 #include "monitor/commands.def"
 #undef COMMAND
 #undef INFO
+#undef QMP
 };
 const struct command monitor_infos[] = {
-#define COMMAND(name_, alias_, arguments_, help_)
-#define INFO(name_, arguments_, help_) { .name = #name_, .arguments = arguments_, .help = help_, .run = info_##name_ },
+#define COMMAND(...)
+#define QMP(...)
+#define INFO(name_, arguments_, help_, ...) { .name = #name_, .arguments = arguments_, .help = help_, .run = info_##name_ },
 #include "monitor/commands.def"
 #undef COMMAND
 #undef INFO
+#undef QMP
 };
 const size_t monitor_command_count = sizeof monitor_commands / sizeof *monitor_commands;
 const size_t monitor_info_count = sizeof monitor_infos / sizeof *monitor_infos;
@@ -33,6 +37,14 @@ void out_printf(const struct output *out, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     out->print(out->opaque, text);
+}
+
+void out_error(const struct output *out, struct error *err)
+{
+    out_printf(out, "Error: %s\n", err->message);
+    if (err->hint)
+        out_printf(out, "%s%s", err->hint, err->hint[strlen(err->hint) - 1] == '\n' ? "" : "\n");
+    error_free(err);
 }
 
 void out_text(void *opaque, const char *text)
@@ -123,20 +135,20 @@ static void run(struct machine *machine, const struct command *table, size_t cou
         return;
     }
     struct error *err = NULL;
-    if (!command->run(machine, line, out, &err) && err) {
-        out_printf(out, "Error: %s\n", err->message);
-        if (err->hint)
-            out_printf(out, "%s%s", err->hint, err->hint[strlen(err->hint) - 1] == '\n' ? "" : "\n");
-        error_free(err);
-    }
+    if (!command->run(machine, line, out, &err) && err)
+        out_error(out, err);
+}
+
+void monitor_run_with(struct machine *machine, const char *text, const struct output *out)
+{
+    char *line = strdup(text);
+    run(machine, monitor_commands, monitor_command_count, "command", line, out);
+    free(line);
 }
 
 void monitor_run(struct machine *machine, const char *text, void (*print)(void *, const char *), void *opaque)
 {
-    struct output out = { print, opaque };
-    char *line = strdup(text);
-    run(machine, monitor_commands, monitor_command_count, "command", line, &out);
-    free(line);
+    monitor_run_with(machine, text, &(struct output){ .print = print, .opaque = opaque });
 }
 
 static void show_help(const struct command *c, const char *before, const struct output *out)

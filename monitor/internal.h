@@ -6,7 +6,13 @@
 #include "monitor/monitor.h"
 #include "util/error.h"
 
-struct output { void (*print)(void *opaque, const char *text); void *opaque; };
+// A command whose reply comes when a device has gone (object_del -w): filled by the command, served by the monitor.
+struct monitor_wait { char backend[128], device[128]; bool active; };
+struct output {
+    void (*print)(void *opaque, const char *text);
+    void *opaque;
+    struct monitor_wait *wait; // NULL: this connection cannot wait
+};
 struct command {
     const char *name, *alias, *arguments, *help;
     bool (*run)(struct machine *machine, char *arguments, const struct output *out, struct error **errp);
@@ -14,18 +20,25 @@ struct command {
 extern const struct command monitor_commands[], monitor_infos[];
 extern const size_t monitor_command_count, monitor_info_count;
 
+// As monitor_run, with all that commands can use of a monitor.
+void monitor_run_with(struct machine *machine, const char *line, const struct output *out);
+void out_error(const struct output *out, struct error *err); // `Error: ...` and its hint; frees it
 void out_printf(const struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_text(void *out, const char *text); // print function for others' callbacks; opaque: const struct output *
 // A command line that changes nothing of the machine (info, x, help ..., an empty line).
 bool monitor_only_looks(const char *line);
 // Next word of *text (quotes taken off), NULL at the end. Changes the text.
 char *next_word(char **text);
+// quit: tells the clients, then asks the machine to end.
+void monitor_quit(struct machine *machine);
 // "driver,key=value,...": -device and device_add. Changes the text.
 bool device_add_text(struct machine *machine, char *text, struct error **errp);
-#define COMMAND(name_, alias_, arguments_, help_) \
+#define QMP(...)
+#define COMMAND(name_, alias_, arguments_, help_, ...) \
     bool cmd_##name_(struct machine *machine, char *arguments, const struct output *out, struct error **errp);
-#define INFO(name_, arguments_, help_) \
+#define INFO(name_, arguments_, help_, ...) \
     bool info_##name_(struct machine *machine, char *arguments, const struct output *out, struct error **errp);
 #include "monitor/commands.def"
 #undef COMMAND
 #undef INFO
+#undef QMP

@@ -16,12 +16,18 @@
 
 #define PROMPT "(qemu) "
 #define LINE_MAX_LENGTH 4096
+#define RECEIVE_MAX 1024
+#define CTRL_C 3
 
 struct monitor {
     struct machine *machine;
     struct chardev *chardev;
     struct readline *readline;
     struct event_sink sink;
+    struct monitor_wait wait;
+    char wait_why[256];
+    uint8_t held[RECEIVE_MAX]; // input that came behind a command that waits
+    size_t held_count;
     bool greeted;
 };
 
@@ -46,8 +52,66 @@ static void print(void *opaque, const char *text)
 static void run_line(void *opaque, const char *text)
 {
     struct monitor *m = opaque;
-    monitor_run(m->machine, text, print, m);
+    monitor_run_with(m->machine, text, &(struct output){ .print = print, .opaque = m, .wait = &m->wait });
+    if (!m->wait.active)
+        readline_prompt(m->readline);
+}
+
+// Byte by byte: a command that waits holds back what follows it.
+static void input(struct monitor *m, const uint8_t *data, size_t len)
+{
+    while (len && !m->wait.active) {
+        readline_input(m->readline, data++, 1);
+        len--;
+    }
+    if (len > sizeof m->held - m->held_count)
+        len = sizeof m->held - m->held_count; // cannot be: can_receive
+    memcpy(m->held + m->held_count, data, len);
+    m->held_count += len;
+}
+
+// The wait is over (m->wait_why: with what; empty: the DIMM has gone). A turn of the loop later than the event, which may come from
+// inside an access of the guest.
+static void end_wait(void *opaque)
+{
+    struct monitor *m = opaque;
+    struct output out = { .print = print, .opaque = m };
+    struct error *err = NULL;
+    uint8_t held[RECEIVE_MAX];
+    size_t count = m->held_count;
+    if (!m->wait.active) // the client has gone meanwhile
+        return;
+    m->wait.active = false;
+    if (*m->wait_why)
+        error_set(&err, "object '%s' stays: %s", m->wait.backend, m->wait_why);
+    else if (backend_find(m->machine->backends, m->wait.backend)) // else it went with its DIMM
+        backend_delete(m->machine->backends, m->wait.backend, &err);
+    if (err)
+        out_error(&out, err);
     readline_prompt(m->readline);
+    m->held_count = 0;
+    memcpy(held, m->held, count);
+    input(m, held, count);
+    chardev_accept_input(m->chardev);
+}
+
+// An event while object_del -w waits.
+static void wait_event(struct monitor *m, enum machine_event what, const struct event_details *d)
+{
+    bool ours = d->id && !strcmp(d->id, m->wait.device);
+    if (what == EVENT_RESET) {
+        snprintf(m->wait_why, sizeof m->wait_why, "the request to remove its DIMM ended with a reset");
+        loop_post(m->machine->loop, end_wait, m);
+    } else if (ours && what == EVENT_DEVICE_DELETED) {
+        *m->wait_why = 0;
+        loop_post(m->machine->loop, end_wait, m);
+    } else if (ours && what == EVENT_UNPLUG_REFUSED) {
+        snprintf(m->wait_why, sizeof m->wait_why, "the guest refuses to let go of '%s': %s", d->id, mem_hotplug_ost_text(d->source, d->status));
+        loop_post(m->machine->loop, end_wait, m);
+    } else if (ours && what == EVENT_NOTICE) {
+        put(m, d->text);
+        put(m, chardev_is_terminal(m->chardev) ? " (Ctrl-C ends the wait)\n" : "\n");
+    }
 }
 
 // Where input has a count of its own, only commands that change nothing run at once.
@@ -95,20 +159,34 @@ static void greet(struct monitor *m)
     m->greeted = true;
 }
 
-static size_t can_receive(void *opaque) { return 1024; }
+static size_t can_receive(void *opaque)
+{
+    const struct monitor *m = opaque;
+    if (!m->wait.active)
+        return RECEIVE_MAX;
+    return chardev_is_terminal(m->chardev) && m->held_count < RECEIVE_MAX ? 1 : 0; // Ctrl-C
+}
 
 static void receive(void *opaque, const uint8_t *data, size_t len)
 {
     struct monitor *m = opaque;
     if (!m->greeted)
         greet(m);
-    readline_input(m->readline, data, len);
+    if (m->wait.active && len == 1 && *data == CTRL_C) {
+        m->held_count = 0;
+        snprintf(m->wait_why, sizeof m->wait_why, "no longer waited for");
+        end_wait(m);
+        return;
+    }
+    input(m, data, len);
 }
 
 static void event(void *opaque, enum chardev_event what)
 {
     struct monitor *m = opaque;
     if (what == CHARDEV_OPENED) {
+        m->wait.active = false; // a client that waited has gone
+        m->held_count = 0;
         readline_reset(m->readline);
         greet(m);
     } else if (what == CHARDEV_RESIZED) { // the multiplexer gave us the input
@@ -123,7 +201,11 @@ static void event(void *opaque, enum chardev_event what)
 static void notice(void *opaque, enum machine_event what, const struct event_details *d)
 {
     struct monitor *m = opaque;
-    char text[256];
+    char text[640];
+    if (m->wait.active) {
+        wait_event(m, what, d);
+        return;
+    }
     if (!chardev_is_terminal(m->chardev) || !m->greeted)
         return;
     switch (what) {
@@ -131,6 +213,7 @@ static void notice(void *opaque, enum machine_event what, const struct event_det
     case EVENT_UNPLUG_REFUSED:
         snprintf(text, sizeof text, "the guest refuses to let go of device '%s': %s\n", d->id ? d->id : "", mem_hotplug_ost_text(d->source, d->status));
         break;
+    case EVENT_NOTICE: snprintf(text, sizeof text, "%s\n", d->text); break;
     case EVENT_RESET: snprintf(text, sizeof text, "the machine was reset\n"); break;
     default: return;
     }

@@ -11,6 +11,7 @@
 #include "softmmu/memory.h"
 #include "softmmu/tlb.h"
 #include "softmmu/vectors.h"
+#include "softmmu/watch.h"
 #include "util/log.h"
 
 typedef uint16_t __attribute__((may_alias, aligned(1))) unaligned16;
@@ -57,10 +58,13 @@ static void fill(struct vcpu_head *cpu, struct tlb_context *context, uint64_t va
     uint64_t page = va & ~PAGE_OFFSET_MASK;
     uint64_t host = (uintptr_t)place->host - (va & PAGE_OFFSET_MASK);
     unsigned slot = (unsigned)(va >> PAGE_BITS) & (TLB_SIZE - 1);
+    unsigned watched = watch_any(cpu->tlb) ? watch_page(cpu->tlb, va) : 0;
+    if (watched & WATCH_READ)
+        return;
     context->empty = false;
     context->filled[slot / 64] |= 1ull << (slot & 63);
     context->read[slot] = (struct tlb_entry){ page, host };
-    if (access != ACCESS_WRITE || !t->writable || place->readonly)
+    if (access != ACCESS_WRITE || !t->writable || place->readonly || watched)
         return;
     struct page_info *info = &place->ram->pages[place->ram_offset >> PAGE_BITS];
     info->dirty = 0xff;
@@ -134,6 +138,15 @@ static void leave_unless_allowed(struct vcpu_head *cpu)
 {
     if (!cpu->io_allowed && cpu->site)
         cpu->leave_exactly(cpu);
+}
+
+// After the walk, before the effect: does somebody want to know of this access?
+static void watched(struct vcpu_head *cpu, uint64_t va, uint64_t len, enum access access)
+{
+    if (!watch_any(cpu->tlb) || !watch_match(cpu, va, len, access, false))
+        return;
+    leave_unless_allowed(cpu);
+    watch_match(cpu, va, len, access, true);
 }
 
 // By physical address, through devices and RAM alike: what the pointer paths above do not take.
@@ -222,6 +235,7 @@ static uint64_t load_crossing(struct vcpu_head *cpu, struct tlb_context *context
     unsigned lower = PAGE_SIZE - (va & PAGE_OFFSET_MASK);
     resolve(cpu, context, va, lower, ACCESS_READ, &place[0]);
     resolve_upper(cpu, context, va + lower, size - lower, ACCESS_READ, &place[1]);
+    watched(cpu, va, size, ACCESS_READ);
     if (!place[0].host || !place[1].host)
         leave_unless_allowed(cpu);
     uint64_t value = 0;
@@ -243,6 +257,7 @@ static uint64_t load(struct vcpu_head *cpu, struct tlb_context *context, uint64_
         return load_crossing(cpu, context, va, size);
     struct place place;
     resolve(cpu, context, va, size, ACCESS_READ, &place);
+    watched(cpu, va, size, ACCESS_READ);
     if (place.host)
         return host_load(place.host, size);
     leave_unless_allowed(cpu);
@@ -266,6 +281,7 @@ void ldst_load128(struct vcpu_head *cpu, uint64_t va, uint64_t out[2])
     if (!crosses(va, 16) && !lookup(context->read, va, 16)) {
         resolve(cpu, context, va, 16, ACCESS_READ, &low);
         if (!low.host) {
+            watched(cpu, va, 16, ACCESS_READ);
             leave_unless_allowed(cpu);
             high = low;
             high.physical += 8;
@@ -293,6 +309,7 @@ static void store_crossing(struct vcpu_head *cpu, struct tlb_context *context, u
     unsigned lower = PAGE_SIZE - (va & PAGE_OFFSET_MASK);
     resolve(cpu, context, va, lower, ACCESS_WRITE, &place[0]);
     resolve_upper(cpu, context, va + lower, size - lower, ACCESS_WRITE, &place[1]);
+    watched(cpu, va, size, ACCESS_WRITE);
     if (store_is_exact(&place[0], lower) || store_is_exact(&place[1], size - lower))
         leave_unless_allowed(cpu);
     for (unsigned part = 0; part < 2; part++) {
@@ -323,6 +340,7 @@ static void store(struct vcpu_head *cpu, struct tlb_context *context, uint64_t v
     }
     struct place place;
     resolve(cpu, context, va, size, ACCESS_WRITE, &place);
+    watched(cpu, va, size, ACCESS_WRITE);
     if (store_is_exact(&place, size))
         leave_unless_allowed(cpu);
     if (!place.host)
@@ -360,6 +378,7 @@ void ldst_store128(struct vcpu_head *cpu, uint64_t va, const uint64_t in[2])
         resolve_upper(cpu, context, va + lower, 16 - lower, ACCESS_WRITE, &place[1]);
         exact |= store_is_exact(&place[1], 16 - lower);
     }
+    watched(cpu, va, 16, ACCESS_WRITE);
     if (exact)
         leave_unless_allowed(cpu);
     if (lower == 16 && place[0].host) {
@@ -406,6 +425,8 @@ void *ldst_probe_rmw(struct vcpu_head *cpu, uint64_t va, unsigned size)
         exact |= store_is_exact(&place, size - lower);
         plain = false;
     }
+    watched(cpu, va, size, ACCESS_READ);
+    watched(cpu, va, size, ACCESS_WRITE);
     if (exact)
         leave_unless_allowed(cpu);
     if (!plain || exact)
@@ -440,6 +461,7 @@ void *ldst_page_pointer(struct vcpu_head *cpu, uint64_t va, uint64_t len, enum a
     resolve(cpu, cpu->context, va, 1, access, &place);
     if (!place.host || place.section->last - place.physical < len - 1)
         return NULL;
+    watched(cpu, va, len, access);
     if (access != ACCESS_WRITE)
         return place.host;
     // Whether code was translated here must not be visible: the same bulk, after what was derived is dropped.

@@ -35,7 +35,7 @@ struct page_info {
     uint8_t table_level;    // 1: entries map 4 KiB ... 4: entries map 512 GiB (level 2: 2 MiB leaves)
     uint8_t dirty;          // bit per client (display); 1 = changed since last asked
     uint32_t rewrites;      // how often code here was invalidated by stores
-    uint32_t reserved;
+    uint32_t used;          // the block's use when a vCPU last became a writer
 };
 enum page_users { PAGE_USERS_NONE, PAGE_USERS_ONE, PAGE_USERS_SEVERAL };
 
@@ -46,16 +46,21 @@ struct ram_block {
     struct page_info *pages; // size / PAGE_SIZE of them, lazily backed by the host
     uint32_t id;             // unique for the life of the process, never 0, never reused
     unsigned references;
+    uint32_t use;            // how often it was given to the guest; pages written since then: used_pages
+    uint64_t used_pages;
     bool readonly;           // ROM: guest stores are dropped
     void (*free_host)(struct ram_block *block); // gives `host` back; NULL: munmap
-    void *owner;             // backend, for messages
+    void *owner;             // of free_host
 };
 
 // Anonymous memory, zero filled. NULL and *errp when the host cannot give it.
 struct ram_block *ram_block_new(const char *name, uint64_t size, struct error **errp);
-// A block over memory that the caller mapped; free_host is called when the last reference goes.
+// A block over memory that the caller mapped; free_host is called when the last reference goes. NULL and errno when there is no
+// address space for the metadata.
 struct ram_block *ram_block_wrap(const char *name, void *host, uint64_t size,
                                  void (*free_host)(struct ram_block *), void *owner);
+// The guest gets the block (again): no page is in use yet.
+void ram_block_begin_use(struct ram_block *block);
 void ram_block_ref(struct ram_block *block);
 void ram_block_unref(struct ram_block *block);
 
@@ -171,6 +176,10 @@ struct store_hooks {
 };
 void memory_set_store_hooks(struct address_space *space, const struct store_hooks *hooks);
 void ram_about_to_change(struct address_space *space, struct ram_block *block, uint64_t offset, uint64_t len);
+// Was the page at offset of block written (by guest, device or loader) since this client (a bit of page_info.dirty) asked
+// last? Asking makes the next store to the page take the slow path once, which marks it again; later ones run at full speed.
+// Nothing of it is visible to the guest. Pages start as not written.
+bool ram_take_dirty(struct address_space *space, struct ram_block *block, uint64_t offset, uint8_t client);
 
 // ---- I/O ports: one 64 KiB space of its own, same regions and sections.
 uint64_t port_read(struct address_space *ports, uint16_t port, unsigned size);

@@ -44,7 +44,7 @@ static struct ram_block *block_new(const char *name, void *host, uint64_t size)
     struct ram_block *block = calloc(1, sizeof(*block));
     if (!block)
         abort();
-    *block = (struct ram_block){ .name = strdup(name), .host = host, .size = size, .id = ++last_id, .references = 1 };
+    *block = (struct ram_block){ .name = strdup(name), .host = host, .size = size, .id = ++last_id, .references = 1, .use = 1 };
     if (size)
         block->pages = map_zero(size / PAGE_SIZE * sizeof(struct page_info));
     if (!block->name)
@@ -83,11 +83,20 @@ struct ram_block *ram_block_wrap(const char *name, void *host, uint64_t size,
 {
     assert(size % PAGE_SIZE == 0 && (uintptr_t)host % PAGE_SIZE == 0);
     struct ram_block *block = block_new(name, host, size);
-    if (size && !block->pages)
-        abort(); // 1/64 of what the caller just mapped, not even touched
+    if (size && !block->pages) {
+        block_free(block);
+        errno = ENOMEM;
+        return NULL;
+    }
     block->free_host = free_host;
     block->owner = owner;
     return block;
+}
+
+void ram_block_begin_use(struct ram_block *block)
+{
+    block->use++;
+    block->used_pages = 0;
 }
 
 void ram_block_ref(struct ram_block *block)

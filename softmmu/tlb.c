@@ -26,6 +26,7 @@ struct tlb_group {
     bool used;
 };
 struct tlb_machine {
+    struct tlb_watches watches; // first (softmmu/watch.h)
     struct address_space *memory;
     struct tlb_group *groups;
     struct tlb_context *contexts; // VIEW_COUNT for each group
@@ -354,6 +355,10 @@ void tlb_note_writer(struct tlb_machine *tlb, struct tlb_context *context, struc
                      uint64_t va)
 {
     struct page_info *page = &block->pages[offset >> PAGE_BITS];
+    if (page->used != block->use) {
+        page->used = block->use;
+        block->used_pages++;
+    }
     if (page->writer_state == PAGE_USERS_SEVERAL)
         return;
     uint64_t writer = (va & ~PAGE_OFFSET_MASK) | (context->group + 1);

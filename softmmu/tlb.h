@@ -127,11 +127,14 @@ struct vcpu_head {
     struct engine *engine; // exec/'s, for its own functions
     uint64_t instructions; // completed, up to the last entry into generated code (exec/)
     int32_t entry_budget;  // budget at that entry
+    uint8_t watch_hit;     // an access touched a watchpoint (softmmu/watch.h)
 };
 
 // ---- softmmu/tlb.c
 struct address_space;
 struct ram_block;
+struct watchpoint;
+struct tlb_watches { struct watchpoint *first; }; // how a tlb_machine begins
 struct tlb_machine; // all contexts of a machine and the records of derived entries
 struct tlb_machine *tlb_machine_new(struct address_space *memory, unsigned contexts);
 void tlb_machine_free(struct tlb_machine *tlb);

@@ -43,6 +43,8 @@ struct tcg_block {
     uint16_t insn_count;
     bool kills_flags;              // overwrites all six flags before anything that can leave or look at them
     uint32_t code_handle;          // of the code page of rip (CONTRACT 5); 0 for uncached one-instruction blocks
+    uint32_t second_handle;        // an instruction on two pages: runs only where context.code[second_slot] is this; 0: one page
+    uint16_t second_slot;
     uint32_t site_base;            // number of its first site in the machine-wide table
     // filled by the backend
     const void *entry, *entry_checked;

@@ -21,12 +21,17 @@ struct screen *screen_new(void);
 void screen_free(struct screen *screen);
 // ---- machine thread
 void screen_set_source(struct screen *screen, const struct screen_source *source);
+bool screen_has_source(const struct screen *screen); // does a device draw on it?
 void screen_refresh(struct screen *screen);
+void screen_redraw(struct screen *screen); // refresh all of it
+bool screen_text_size(struct screen *screen, unsigned *columns, unsigned *rows); // false: no text mode
 // Lock and get the pixels, *stride of them a row, in the given size (another size than before: all of it is dirty and black).
 uint32_t *screen_lock(struct screen *screen, unsigned width, unsigned height, unsigned *stride);
 // A part was drawn; between lock and unlock.
 void screen_dirty(struct screen *screen, struct screen_rect part);
 void screen_unlock(struct screen *screen);
+// All pixels as they are (refresh first), malloced: width * height of them. NULL: nothing was ever drawn, or no memory.
+uint32_t *screen_copy(struct screen *screen, unsigned *width, unsigned *height);
 // ---- the window's thread
 // What changed since the last call (their bounding box), copied into pixels that the caller keeps: grows *pixels by realloc when
 // the size changes. False: nothing changed.

@@ -49,22 +49,32 @@ static uint64_t hotplug_read(void *opaque, uint64_t offset, unsigned size)
     }
 }
 
-// The guest's answer to an eject request (3, or 103h when it began by itself) was no.
-static bool refused(const struct mem_hotplug_slot *slot)
+// What an _OST says about the DIMM. True: a removal was refused.
+static bool take_answer(struct mem_hotplug_slot *slot)
 {
-    bool eject = slot->ost_event == 3 || slot->ost_event == 0x103;
-    return slot->dimm && eject && slot->ost_status != 0 && slot->ost_status != 0x84; // 84h: in progress
+    bool eject = slot->ost_event == 3 || slot->ost_event == 0x103; // asked for, or begun by the guest itself
+    if (!slot->dimm)
+        return false;
+    if (slot->ost_event == 1 && slot->ost_status == 0)
+        slot->acknowledged = true;
+    if (!eject || slot->ost_status == 0)
+        return false;
+    slot->removal = slot->ost_status == 0x84 ? REMOVAL_IN_PROGRESS : REMOVAL_REFUSED;
+    slot->removal_event = slot->ost_event;
+    slot->removal_status = slot->ost_status;
+    return slot->removal == REMOVAL_REFUSED;
 }
 
-static void send_ost(struct mem_hotplug *hotplug, const struct mem_hotplug_slot *slot)
+static void send_ost(struct mem_hotplug *hotplug, struct mem_hotplug_slot *slot)
 {
     struct event_details details = { .id = slot->dimm ? slot->dimm->device.id : NULL, .slot = (int)hotplug->selector,
                                      .source = slot->ost_event, .status = slot->ost_status, .guest = true };
-    machine_send_event(hotplug->machine, EVENT_ACPI_OST, &details);
-    if (refused(slot)) {
+    bool refused = take_answer(slot);
+    if (refused)
         slot->dimm->device.deleting = false;
+    machine_send_event(hotplug->machine, EVENT_ACPI_OST, &details);
+    if (refused)
         machine_send_event(hotplug->machine, EVENT_UNPLUG_REFUSED, &details);
-    }
 }
 
 static void write_flags(struct mem_hotplug *hotplug, struct mem_hotplug_slot *slot, uint32_t value)
@@ -117,6 +127,7 @@ static void guest_enabled(void *opaque, uint16_t newly_enabled_gpes, bool acpi_e
     struct mem_hotplug *hotplug = opaque;
     if (!(newly_enabled_gpes & 1 << PM_GPE_MEMORY))
         return;
+    hotplug->heard = true;
     for (unsigned i = 0; i < hotplug->slot_count; i++) {
         if (hotplug->slots[i].inserting || hotplug->slots[i].removing) {
             pm_gpe_raise(hotplug->pm, PM_GPE_MEMORY);
@@ -155,9 +166,11 @@ void mem_hotplug_release(struct mem_hotplug *hotplug)
 void mem_hotplug_reset(struct mem_hotplug *hotplug)
 {
     hotplug->selector = 0;
+    hotplug->heard = false;
     for (unsigned i = 0; i < hotplug->slot_count; i++) {
         struct mem_hotplug_slot *slot = &hotplug->slots[i];
-        slot->inserting = slot->removing = false;
+        slot->inserting = slot->removing = slot->acknowledged = false;
+        slot->removal = slot->dimm && slot->dimm->device.deleting ? REMOVAL_DROPPED : REMOVAL_NONE;
         if (slot->dimm)
             slot->dimm->device.deleting = false;
     }
@@ -169,7 +182,8 @@ void mem_hotplug_plug(struct mem_hotplug *hotplug, struct pc_dimm *dimm, bool ho
         return;
     struct mem_hotplug_slot *slot = &hotplug->slots[dimm->slot];
     slot->dimm = dimm;
-    slot->removing = false; // a request meant for an earlier DIMM
+    slot->removing = slot->acknowledged = false; // what was meant for, or said of, an earlier DIMM
+    slot->removal = REMOVAL_NONE;
     slot->inserting = hotplugged;
     if (hotplugged)
         pm_gpe_raise(hotplug->pm, PM_GPE_MEMORY);
@@ -188,6 +202,7 @@ bool mem_hotplug_unplug_request(struct mem_hotplug *hotplug, struct pc_dimm *dim
     if (!slot)
         return error_set(errp, "device '%s' is in no slot that the guest knows", dimm->device.id ? dimm->device.id : "");
     slot->removing = true;
+    slot->removal = REMOVAL_ASKED;
     dimm->device.deleting = true;
     pm_gpe_raise(hotplug->pm, PM_GPE_MEMORY);
     return true;
@@ -199,10 +214,15 @@ void mem_hotplug_unplug(struct mem_hotplug *hotplug, struct pc_dimm *dimm)
     if (!slot)
         return;
     slot->dimm = NULL;
-    slot->inserting = slot->removing = false;
+    slot->inserting = slot->removing = slot->acknowledged = false;
+    slot->removal = REMOVAL_NONE;
 }
 
-bool mem_hotplug_listened(const struct mem_hotplug *hotplug) { return pm_gpe_listened(hotplug->pm, PM_GPE_MEMORY); }
+// Guests shut the GPE for the time of its handling: that is listening, too.
+bool mem_hotplug_listened(const struct mem_hotplug *hotplug)
+{
+    return hotplug->heard || pm_gpe_listened(hotplug->pm, PM_GPE_MEMORY);
+}
 
 const char *mem_hotplug_ost_text(uint32_t event, uint32_t status)
 {

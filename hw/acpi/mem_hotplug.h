@@ -12,10 +12,20 @@
 #include "hw/mem/pc_dimm.h"
 #include "util/state.h"
 
+enum mem_hotplug_removal {
+    REMOVAL_NONE,
+    REMOVAL_ASKED,       // no answer so far
+    REMOVAL_IN_PROGRESS, // _OST 84h, or the guest began by itself
+    REMOVAL_REFUSED,     // removal_event and removal_status say how
+    REMOVAL_DROPPED,     // by a reset
+};
 struct mem_hotplug_slot {
     struct pc_dimm *dimm;          // NULL: empty
     bool inserting, removing;      // requests that the guest has not cleared
     uint32_t ost_event, ost_status; // the last ones
+    bool acknowledged;             // the guest said "success" to the insertion of this DIMM
+    uint8_t removal;               // enum mem_hotplug_removal
+    uint32_t removal_event, removal_status;
 };
 struct mem_hotplug {
     struct machine *machine;
@@ -23,6 +33,7 @@ struct mem_hotplug {
     struct mem_hotplug_slot *slots;
     unsigned slot_count;
     uint32_t selector;
+    bool heard;                    // since the last reset the guest has listened for our GPE
     struct region io;
 };
 // slots: 0 maps nothing. Hooks itself into pm->guest_enabled.
@@ -37,7 +48,7 @@ void mem_hotplug_plug(struct mem_hotplug *hotplug, struct pc_dimm *dimm, bool ho
 bool mem_hotplug_unplug_request(struct mem_hotplug *hotplug, struct pc_dimm *dimm, struct error **errp);
 // The DIMM is out.
 void mem_hotplug_unplug(struct mem_hotplug *hotplug, struct pc_dimm *dimm);
-// Is the guest listening for our GPE? (monitors say so when it is not)
+// Does the guest, since its start, listen for our GPE? (monitors say so when it does not)
 bool mem_hotplug_listened(const struct mem_hotplug *hotplug);
 // "success", "busy"... [ACPI 6.4 6.3.5]
 const char *mem_hotplug_ost_text(uint32_t event, uint32_t status);

@@ -22,6 +22,8 @@ enum machine_request { // bits
     REQUEST_QUIT = 8,     // the user or a signal wants out
     REQUEST_STOP = 16,
     REQUEST_PANIC = 32,   // the guest's kernel says that it has panicked
+    REQUEST_USER_RESET = 64, // as REQUEST_RESET, but the user wants it
+    REQUEST_SIGNAL = 128,    // with REQUEST_QUIT: a signal came
 };
 
 // What follows a panic of the guest (-action panic=).
@@ -39,13 +41,17 @@ struct hotplug_ops {
 };
 // Things that monitors tell their users; `device` may be NULL.
 enum machine_event { EVENT_DEVICE_DELETED, EVENT_ACPI_OST, EVENT_UNPLUG_REFUSED, EVENT_STOP, EVENT_RESUME, EVENT_RESET, EVENT_SHUTDOWN, EVENT_POWERDOWN,
-                     EVENT_GUEST_PANICKED };
-struct event_details { const char *id; int slot; uint32_t source, status; bool guest; };
+                     EVENT_GUEST_PANICKED,
+                     EVENT_NOTICE }; // `text` for a person who watches
+// guest, reason: who wanted a reset or a shutdown, and how ("guest-reset", "host-qmp-quit").
+struct event_details { const char *id; int slot; uint32_t source, status; bool guest; const char *text, *reason; unsigned unnamed_number; };
 struct event_sink { void (*event)(void *opaque, enum machine_event event, const struct event_details *details); void *opaque; struct event_sink *next; };
 
 struct memory_backend;
+struct gdbstub;
 struct machine {
     const char *type_name;       // "pc"
+    const char *name;            // -name; NULL: none
     struct address_space memory, ports;
     struct clock clock;
     struct loop *loop;
@@ -54,6 +60,7 @@ struct machine {
     unsigned cpu_count;
     bool acpi, no_reboot, no_shutdown;
     enum panic_action panic;
+    bool counted_time;           // virtual time is the instruction count: nothing shows the host's time
     uint64_t seed;
     uint64_t random_state;
     enum run_state state;
@@ -61,16 +68,20 @@ struct machine {
     int exit_code;               // isa-debug-exit and friends; used when REQUEST_QUIT
     const char *shutdown_cause;
     struct device *devices;
+    unsigned unnamed_devices;    // realized without an id so far
     struct device_registry registry;
     const struct hotplug_ops *hotplug;
     struct event_sink *sinks;
     struct memory_device_state *memory_devices; // hw/mem; NULL without maxmem
     struct backend_list *backends;              // backends/
     struct chardev_list *chardevs;              // chardev/
+    struct gdbstub *gdbstub;                    // gdbstub/; NULL: none was made
     const struct irq *isa_irqs;                 // the 16 wires of the ISA bus, for isa-* devices; hw/pc sets it (NULL: no interrupts)
     // Other vCPUs leave generated code and park until end (with one thread: nothing to wait for). Nestable.
     void (*safe_point_begin)(struct machine *machine);
     void (*safe_point_end)(struct machine *machine);
+    struct pci_bus *pci_bus;     // for PCI devices; NULL: none
+    struct screen *screen;       // ui/'s; what a display device draws on, there even when none is
     void *pc;                    // the board's own (hw/pc)
     // Who controls the run by instruction counts (snapshot/): what engine_owner's stop and stuck do. NULL functions: nobody.
     struct { bool (*stop)(void *opaque); bool (*stuck)(void *opaque); void *opaque; } counts;

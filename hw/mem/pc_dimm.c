@@ -42,6 +42,7 @@ void pc_dimm_plug(struct machine *machine, struct pc_dimm *dimm)
     dimm->memdev->busy = true;
     dimm->memdev->user = dimm->device.id;
     dimm->plugged = true;
+    ram_block_begin_use(dimm->memdev->ram);
     region_init_ram(&dimm->region, dimm->memdev->id, dimm->memdev->ram, 0, dimm->size);
     if (machine->safe_point_begin)
         machine->safe_point_begin(machine);
@@ -80,6 +81,7 @@ static const struct property pc_dimm_properties[] = {
     PROPERTY(INT32, "slot", pc_dimm, slot, -1, "slot number; -1: the lowest free one"),
     PROPERTY(SIZE, "addr", pc_dimm, addr, 0, "guest physical address; 0: chosen"),
     PROPERTY(UINT32, "node", pc_dimm, node, 0, "NUMA node (proximity domain)"),
+    PROPERTY(BOOL, "autodel", pc_dimm, autodel, false, "delete the memory backend, too, when the guest has let go of the DIMM"),
     { .name = "size", .type = PROPERTY_SIZE, .offset = offsetof(struct pc_dimm, size), .read_only = true,
       .help = "bytes, of the backend" },
 };

@@ -16,6 +16,7 @@ struct pc_dimm {
     int32_t slot;              // -1: any; set by check
     uint64_t addr;             // 0: any; set by check
     uint32_t node;
+    bool autodel;              // the backend goes with the DIMM
     uint64_t size;             // read-only: of the backend
     struct memory_device place;
     struct region region;      // the backend's bytes in the window

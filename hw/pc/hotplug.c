@@ -29,6 +29,7 @@ static void plug(struct machine *machine, struct device *device)
     pc_dimm_plug(machine, dimm);
     machine->safe_point_end(machine);
     mem_hotplug_plug(&pc_of(machine)->mem_hotplug, dimm, device->hotplugged);
+    dimm_watch_plugged(&pc_of(machine)->dimm_watch, dimm);
 }
 
 static bool unplug_request(struct machine *machine, struct device *device, struct error **errp)
@@ -36,20 +37,27 @@ static bool unplug_request(struct machine *machine, struct device *device, struc
     struct pc_dimm *dimm = pc_dimm_of(device);
     if (!dimm)
         return error_set(errp, "Device '%s' does not support hotplugging", device->id ? device->id : device->type->name);
-    return mem_hotplug_unplug_request(&pc_of(machine)->mem_hotplug, dimm, errp);
+    if (!mem_hotplug_unplug_request(&pc_of(machine)->mem_hotplug, dimm, errp))
+        return false;
+    dimm_watch_asked(&pc_of(machine)->dimm_watch, dimm);
+    return true;
 }
 
 static void unplug(struct machine *machine, struct device *device)
 {
     struct pc_dimm *dimm = pc_dimm_of(device);
-    struct event_details details = { .id = device->id, .slot = dimm->slot };
+    struct event_details details = { .id = device->id, .slot = dimm->slot, .unnamed_number = device->unnamed_number };
     machine->safe_point_begin(machine);
     mem_hotplug_unplug(&pc_of(machine)->mem_hotplug, dimm);
     pc_dimm_unplug(machine, dimm);
     machine->safe_point_end(machine);
     char *id = device->id ? strdup(device->id) : NULL;
+    char *backend = dimm->autodel ? strdup(dimm->memdev->id) : NULL;
     details.id = id;
     device_delete(device);
+    if (backend)
+        backend_delete(machine->backends, backend, NULL);
+    free(backend);
     machine_send_event(machine, EVENT_DEVICE_DELETED, &details);
     free(id);
 }
@@ -112,11 +120,26 @@ struct device *pc_add_device(struct machine *machine, const char *name, const ch
     return device;
 }
 
+#define ANONYMOUS "/machine/peripheral-anon/device["
+
+// text: "0]"
+static struct device *find_unnamed(struct machine *machine, const char *text)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    struct device *d = *text >= '0' && *text <= '9' && !strcmp(end, "]") ? machine->devices : NULL;
+    while (d && (d->id || d->unnamed_number != number))
+        d = d->next;
+    return d;
+}
+
 bool pc_remove_device(struct machine *machine, const char *id, struct error **errp)
 {
     const char *name = strncmp(id, "/machine/peripheral/", 20) ? id : id + 20;
     struct device *device = machine_find_device(machine, name);
+    if (!strncmp(id, ANONYMOUS, strlen(ANONYMOUS)))
+        device = find_unnamed(machine, id + strlen(ANONYMOUS));
     if (!device)
-        return error_set(errp, "Device '%s' not found", id);
+        return error_set_class(errp, ERROR_DEVICE_NOT_FOUND, "Device '%s' not found", id);
     return unplug_request(machine, device, errp);
 }

@@ -10,6 +10,8 @@
 #include "hw/intc/lapic.h"
 #include "hw/char/serial16550.h"
 #include "hw/nvram/fw_cfg.h"
+#include "hw/pc/dimm_watch.h"
+#include "hw/pc/boot_screen.h"
 #include "hw/pc/linux_boot.h"
 #include "hw/pc/pc.h"
 #include "hw/pci/i440fx.h"
@@ -44,6 +46,7 @@ struct pc {
     struct piix3 piix3;
     struct pm pm;
     struct mem_hotplug mem_hotplug;
+    struct dimm_watch dimm_watch;
     struct memory_device_state memory_devices;
     struct serial16550 serial[PC_MAX_SERIAL];
     bool serial_present[PC_MAX_SERIAL];
@@ -55,6 +58,7 @@ struct pc {
     uint64_t acpi_base, rsdp;
     struct boot_e820 e820[8];
     unsigned e820_count;
+    struct boot_screen boot_screen; // what a kernel without firmware finds
     uint64_t seed;
     bool started;
 };

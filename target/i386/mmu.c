@@ -63,6 +63,7 @@ struct level { // one step of a walk
     uint64_t offset, entry;
     uint64_t *host;
     unsigned level;
+    bool readonly; // in ROM: the bits are set nowhere
 };
 struct walk {
     struct level steps[4];
@@ -86,6 +87,7 @@ static bool read_entry(struct vcpu_head *head, struct walk *walk, uint64_t physi
     step->offset = section->ram_offset + delta;
     step->host = (uint64_t *)(section->host + delta);
     step->level = level;
+    step->readonly = section->readonly;
     step->entry = size == 8 ? __atomic_load_n(step->host, __ATOMIC_RELAXED) : *(const uint32_t *)step->host;
     return true;
 }
@@ -227,12 +229,14 @@ static void set_bits(struct x86_cpu *cpu, struct level *step, uint64_t bits)
 {
     if ((step->entry & bits) == bits)
         return;
+    step->entry |= bits;
+    if (step->readonly)
+        return;
     struct page_info *page = &step->ram->pages[step->offset >> PAGE_BITS];
     if (page->code_mask)
         ram_about_to_change(cpu->head.memory, step->ram, step->offset, 8);
     page->dirty = 0xff;
     *(uint8_t *)step->host |= (uint8_t)bits; // A and D are in the low byte
-    step->entry |= bits;
 }
 
 // va of entry 0 of the table that the step's entry lies in.

@@ -71,6 +71,12 @@ static void leave(struct run *run, enum tcg_exit_reason reason)
 
 static void go_to(struct run *run, const struct tcg_block *to)
 {
+    if (to->second_handle && run->cpu->context->code[to->second_slot] != to->second_handle) { // not what it was made from
+        run->cpu->budget += to->insn_count;
+        run->cpu->rip = to->rip;
+        leave(run, EXIT_NONE);
+        return;
+    }
     run->code = to->backend_data;
     run->base[BASE_CONSTANTS] = (char *)run->code->constants;
     run->next = run->code->ops;

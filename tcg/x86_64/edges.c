@@ -51,6 +51,13 @@ void edges_emit_entry(struct x86_state *e)
     struct cold *c = cold_add(e, COLD_BUDGET);
     c->patch = x_jcc(&e->a, C_S);
     e->block->entry = e->a.p + e->rx_delta;
+    if (!e->block->second_handle)
+        return;
+    // Both pages of the instruction must be mapped as they were; whoever came here has proved the first.
+    x_rm(&e->a, 0x81, X_CMP, opnd_mem(CONTEXT_REG, (int32_t)(offsetof(struct tlb_context, code) + 4u * e->block->second_slot)));
+    x_u32(&e->a, e->block->second_handle);
+    c = cold_add(e, COLD_SECOND_PAGE);
+    c->patch = x_jcc(&e->a, C_NE);
 }
 
 // ---- exits
@@ -118,7 +125,8 @@ void edges_emit_cold(struct x86_state *e, struct cold *c)
     }
     x_patch_rel32(c->patch, e->a.p);
     sub_budget(e, true, e->block->insn_count);
-    set_reason(e, EXIT_BUDGET);
+    if (c->kind == COLD_BUDGET) // else the loop looks where the second page is now
+        set_reason(e, EXIT_BUDGET);
     store_rip(e, e->block->rip);
     x_jmp(&e->a, x86_rw(e, e->stubs.exit));
 }

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+//
+// `memory`: DIMMs in one word. Plugging makes a backend and a DIMM with the lowest free pair of names memN and dimmN; removing
+// asks the guest, and the backend of a DIMM made here goes with it.
+#include <stdlib.h>
+#include <string.h>
+#include "backends/memory_backend.h"
+#include "hw/mem/pc_dimm.h"
+#include "hw/pc/dimm_watch.h"
+#include "monitor/internal.h"
+#include "util/parse.h"
+
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+
+static const char *size_text(uint64_t bytes, char *to, size_t size)
+{
+    if (bytes % GIB == 0)
+        snprintf(to, size, "%llu GiB", (unsigned long long)(bytes / GIB));
+    else if (bytes % MIB == 0)
+        snprintf(to, size, "%llu MiB", (unsigned long long)(bytes / MIB));
+    else
+        snprintf(to, size, "%llu KiB", (unsigned long long)(bytes >> 10));
+    return to;
+}
+
+// ---- the table
+
+static unsigned free_slots(const struct memory_device_state *state)
+{
+    unsigned used = 0;
+    for (const struct memory_device *d = state->devices; d; d = d->next)
+        used += d->slot >= 0;
+    return state->slots - used;
+}
+
+// The most that could be plugged as one DIMM now, in whole blocks of 128 MiB.
+static uint64_t largest_now(const struct memory_device_state *state)
+{
+    uint64_t left = state->total - state->used, at = state->base, gap = 0, end = state->base + state->size;
+    for (const struct memory_device *d = state->devices;; d = d->next) {
+        uint64_t start = (at + MEMORY_BLOCK - 1) & ~(MEMORY_BLOCK - 1), stop = d ? d->addr : end;
+        if (stop > start && stop - start > gap)
+            gap = stop - start;
+        if (!d)
+            break;
+        at = d->addr + d->size;
+    }
+    return (gap < left ? gap : left) & ~(MEMORY_BLOCK - 1);
+}
+
+static void show_gaps(const struct memory_device_state *state, const struct output *out)
+{
+    char size[32];
+    uint64_t at = state->base, end = state->base + state->size;
+    out_printf(out, "free addresses:");
+    for (const struct memory_device *d = state->devices;; d = d->next) {
+        uint64_t stop = d ? d->addr : end;
+        if (stop > at)
+            out_printf(out, " 0x%llx-0x%llx (%s)", (unsigned long long)at, (unsigned long long)stop - 1, size_text(stop - at, size, sizeof size));
+        if (!d)
+            break;
+        at = d->addr + d->size;
+    }
+    out_printf(out, "\n");
+}
+
+static void show_dimm(struct machine *machine, const struct memory_device *m, const struct output *out)
+{
+    struct pc_dimm *dimm = pc_dimm_of(m->device);
+    struct dimm_state guest;
+    char size[32];
+    dimm_state_get(machine, dimm, &guest);
+    out_printf(out, "%4d  %-12s %10s  0x%-12llx %4u  %-12s %s\n", m->slot, m->device->id ? m->device->id : "(unnamed)",
+               size_text(m->size, size, sizeof size), (unsigned long long)m->addr, dimm->node, dimm->memdev->id, guest.text);
+    if (*guest.reason)
+        out_printf(out, "      %s\n", guest.reason);
+}
+
+static void show_table(struct machine *machine, const struct output *out)
+{
+    const struct memory_device_state *state = machine->memory_devices;
+    char ram[32], plugged[32], total[32], largest[32];
+    size_text(machine->ram_size, ram, sizeof ram);
+    if (!state) {
+        out_printf(out, "boot RAM %s; no memory can be plugged: the machine was started without maxmem (-m %s,slots=4,maxmem=...)\n", ram, ram);
+        return;
+    }
+    out_printf(out, "slot  %-12s %10s  %-14s %4s  %-12s %s\n", "id", "size", "address", "node", "backend", "the guest");
+    for (const struct memory_device *m = state->devices; m; m = m->next)
+        show_dimm(machine, m, out);
+    out_printf(out, "boot RAM %s, plugged %s of %s; %u of %u slots free\n", ram, size_text(state->used, plugged, sizeof plugged),
+               size_text(state->total, total, sizeof total), free_slots(state), state->slots);
+    show_gaps(state, out);
+    uint64_t most = free_slots(state) ? largest_now(state) : 0;
+    if (most)
+        out_printf(out, "can be plugged now: one DIMM of up to %s (memory +SIZE)\n", size_text(most, largest, sizeof largest));
+    else
+        out_printf(out, "nothing can be plugged now: no %s is left\n", free_slots(state) ? "room" : "slot");
+}
+
+// ---- plug
+
+static bool plug_memory(struct machine *machine, uint64_t bytes, const struct output *out, struct error **errp)
+{
+    char memory[32], dimm[32], options[128], size[32];
+    for (unsigned i = 1;; i++) {
+        snprintf(memory, sizeof memory, "mem%u", i);
+        snprintf(dimm, sizeof dimm, "dimm%u", i);
+        if (!backend_find(machine->backends, memory) && !machine_find_device(machine, dimm))
+            break;
+    }
+    if (!machine->memory_devices)
+        return error_set(errp, "memory: the machine was started without maxmem (-m SIZE,slots=N,maxmem=SIZE)");
+    int slot = -1;
+    if (!memory_device_find_slot(machine->memory_devices, &slot, errp) || !memory_device_check_space(machine->memory_devices, bytes, errp))
+        return false; // before host memory is asked for
+    snprintf(options, sizeof options, "memory-backend-ram,id=%s,size=%llu", memory, (unsigned long long)bytes);
+    if (!backend_new(machine->backends, options, errp))
+        return false;
+    const char *properties[][2] = { { "memdev", memory }, { "autodel", "on" } };
+    struct device *device = pc_add_device(machine, "pc-dimm", dimm, (const char *const (*)[2])properties, 2, errp);
+    if (!device) {
+        backend_delete(machine->backends, memory, NULL);
+        return false;
+    }
+    out_printf(out, "%s: %s in slot %d at 0x%llx\n", dimm, size_text(bytes, size, sizeof size), pc_dimm_of(device)->slot,
+               (unsigned long long)pc_dimm_of(device)->addr);
+    return true;
+}
+
+// ---- remove
+
+static bool remove_dimm(struct machine *machine, const char *id, const struct output *out, struct error **errp)
+{
+    char reference[256];
+    snprintf(reference, sizeof reference, "%s", id);
+    if (!pc_remove_device(machine, reference, errp))
+        return false;
+    out_printf(out, "%s: the guest is asked to let go of it ('memory' shows what becomes of that)\n", reference);
+    return true;
+}
+
+// DIMMs that no removal was asked for, the last plugged address first; their sizes must add up to exactly `bytes`: found by trying,
+// largest subsets last, over at most 20 DIMMs.
+struct choice { struct memory_device *devices[20], *best[20]; unsigned count, best_count; uint64_t tries; };
+
+static bool choose(struct choice *c, unsigned at, uint64_t left, struct memory_device **taken, unsigned count)
+{
+    if (!left) {
+        memcpy(c->best, taken, count * sizeof *taken);
+        c->best_count = count;
+        return true;
+    }
+    for (unsigned i = at; i < c->count && c->tries; i++) {
+        c->tries--;
+        if (c->devices[i]->size > left)
+            continue;
+        taken[count] = c->devices[i];
+        if (choose(c, i + 1, left - c->devices[i]->size, taken, count + 1))
+            return true;
+    }
+    return false;
+}
+
+static bool remove_memory(struct machine *machine, uint64_t bytes, const struct output *out, struct error **errp)
+{
+    struct choice c = { .tries = 1u << 20 };
+    struct memory_device *taken[20], *all[MEMORY_SLOTS_MAX];
+    unsigned total = 0;
+    char size[32];
+    for (struct memory_device *m = machine->memory_devices ? machine->memory_devices->devices : NULL; m; m = m->next)
+        if (!m->device->deleting && m->device->id)
+            all[total++] = m;
+    while (total && c.count < 20)
+        c.devices[c.count++] = all[--total];
+    if (!choose(&c, 0, bytes, taken, 0)) {
+        error_set(errp, "memory: no DIMMs add up to %s; DIMMs go as a whole:", size_text(bytes, size, sizeof size));
+        for (unsigned i = 0; i < c.count; i++)
+            error_hint(errp, "  %s: %s", c.devices[i]->device->id, size_text(c.devices[i]->size, size, sizeof size));
+        return false;
+    }
+    for (unsigned i = 0; i < c.best_count; i++)
+        if (!remove_dimm(machine, c.best[i]->device->id, out, errp))
+            return false;
+    return true;
+}
+
+// ---- the command
+
+static bool set_total(struct machine *machine, uint64_t bytes, const struct output *out, struct error **errp)
+{
+    uint64_t plugged = machine->memory_devices ? machine->memory_devices->used : 0, now = machine->ram_size + plugged;
+    char a[32], b[32];
+    if (bytes < machine->ram_size)
+        return error_set(errp, "memory %s: boot RAM is %s and stays", size_text(bytes, a, sizeof a), size_text(machine->ram_size, b, sizeof b));
+    if (bytes == now) {
+        out_printf(out, "the machine has %s already\n", size_text(now, a, sizeof a));
+        return true;
+    }
+    return bytes > now ? plug_memory(machine, bytes - now, out, errp) : remove_memory(machine, now - bytes, out, errp);
+}
+
+// As after -m: plain numbers are MiB.
+static bool parse_amount(const char *text, uint64_t *bytes)
+{
+    char mebibytes[32];
+    bool plain = *text && !text[strspn(text, "0123456789")] && strlen(text) < sizeof mebibytes - 1;
+    snprintf(mebibytes, sizeof mebibytes, "%sM", plain ? text : "");
+    return parse_size(plain ? mebibytes : text, bytes, NULL) && *bytes;
+}
+
+bool cmd_memory(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    char *word = next_word(&arguments);
+    if (!word) {
+        show_table(machine, out);
+        return true;
+    }
+    if (*(arguments + strspn(arguments, " \t")))
+        return error_set(errp, "memory: one argument at most; '%s' is too much", arguments + strspn(arguments, " \t"));
+    bool signed_ = *word == '+' || *word == '-';
+    uint64_t bytes;
+    if (*word == '-' && machine_find_device(machine, word + 1))
+        return remove_dimm(machine, word + 1, out, errp);
+    if (!parse_amount(word + signed_, &bytes))
+        return error_set(errp, *word == '-' ? "memory %s: neither a DIMM nor a size" : "memory %s: not a size (512M, 1G, 1.5GiB)", word);
+    if (*word == '+')
+        return plug_memory(machine, bytes, out, errp);
+    return *word == '-' ? remove_memory(machine, bytes, out, errp) : set_total(machine, bytes, out, errp);
+}
