@@ -231,7 +231,7 @@ static bool start(struct session *s, struct error **errp)
     signal_machine = s->machine;
     if (ended)
         machine_request(s->machine, REQUEST_QUIT);
-    if (!add_devices(s, errp) || !pc_start(s->machine, errp) || !control_attach(s->control, s->machine, monitor_run, errp))
+    if (!add_devices(s, errp) || !pc_start(s->machine, errp) || !control_attach(s->control, s->machine, &(struct control_commands){ monitor_run, qmp_run }, errp))
         return false;
     for (size_t i = 0; i < s->device_count; i++) {
         s->monitors[i] = monitor_new(s->machine, s->monitor_devices[i], errp);

@@ -74,7 +74,7 @@ char *next_word(char **text)
 
 bool monitor_only_looks(const char *line)
 {
-    static const char *const looks[] = { "", "info", "help", "?", "x", "xp", "print", "p" };
+    static const char *const looks[] = { "", "info", "help", "?", "x", "xp", "print", "p", "screendump" };
     line += strspn(line, " \t");
     size_t n = strcspn(line, " \t/");
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)

@@ -52,7 +52,7 @@ static void print(void *opaque, const char *text)
 static void run_line(void *opaque, const char *text)
 {
     struct monitor *m = opaque;
-    monitor_run_with(m->machine, text, &(struct output){ .print = print, .opaque = m, .wait = &m->wait });
+    monitor_run_with(m->machine, text, &(struct output){ .print = print, .opaque = m, .wait = m->machine->gate.command ? NULL : &m->wait });
     if (!m->wait.active)
         readline_prompt(m->readline);
 }
@@ -120,7 +120,7 @@ static void line(void *opaque, const char *text)
     struct monitor *m = opaque;
     if (!m->machine->gate.command || monitor_only_looks(text)) {
         run_line(m, text);
-    } else if (!m->machine->gate.command(m->machine->gate.opaque, text, run_line, m)) {
+    } else if (!m->machine->gate.command(m->machine->gate.opaque, false, text, run_line, m)) {
         put(m, "Error: this is a replay: its input comes from the recording\n");
         readline_prompt(m->readline);
     }

@@ -34,7 +34,7 @@ struct control {
     struct machine *machine;
     struct chardev_list *chardevs;
     struct chardev_gate gate;
-    void (*command)(struct machine *, const char *, void (*)(void *, const char *), void *);
+    struct control_commands commands;
     struct script script;
     size_t next;                    // of script
     const struct script_event *end; // of a recording, else NULL
@@ -200,8 +200,10 @@ static void apply(struct control *c, const struct script_event *e, const struct 
     default:
         if (live && live->run)
             live->run(live->client, e->text);
+        else if (e->kind == SCRIPT_QMP)
+            c->commands.qmp(c->machine, e->text);
         else
-            c->command(c->machine, e->text, print_output, NULL);
+            c->commands.monitor(c->machine, e->text, print_output, NULL);
         c->paused |= c->machine->state != RUN_STATE_RUNNING;
     }
     record_event(c, e);
@@ -300,12 +302,12 @@ static void serial_break(void *opaque, unsigned port)
     schedule(opaque, (struct script_event){ .kind = SCRIPT_BREAK, .port = port, .text = copy("", 0) }, NULL, NULL);
 }
 
-static bool monitor_command(void *opaque, const char *line, void (*run)(void *, const char *), void *client)
+static bool monitor_command(void *opaque, bool qmp, const char *line, void (*run)(void *, const char *), void *client)
 {
     struct control *c = opaque;
     if (c->gate.closed)
         return false;
-    schedule(c, (struct script_event){ .kind = SCRIPT_MONITOR, .text = copy(line, strlen(line)), .length = strlen(line) }, run, client);
+    schedule(c, (struct script_event){ .kind = qmp ? SCRIPT_QMP : SCRIPT_MONITOR, .text = copy(line, strlen(line)), .length = strlen(line) }, run, client);
     return true;
 }
 
@@ -393,12 +395,11 @@ struct control *control_new(const struct run_options *o, const struct pc_options
     return c;
 }
 
-bool control_attach(struct control *c, struct machine *m, void (*command)(struct machine *, const char *, void (*)(void *, const char *), void *),
-                    struct error **errp)
+bool control_attach(struct control *c, struct machine *m, const struct control_commands *commands, struct error **errp)
 {
     const struct run_options *o = c->options;
     c->machine = m;
-    c->command = command;
+    c->commands = *commands;
     if (!check_script(c, errp))
         return false;
     if (o->stop_text && (!*o->stop_text || strlen(o->stop_text) > MAX_STOP_TEXT))

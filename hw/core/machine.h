@@ -86,8 +86,8 @@ struct machine {
     // Who controls the run by instruction counts (snapshot/): what engine_owner's stop and stuck do. NULL functions: nobody.
     struct { bool (*stop)(void *opaque); bool (*stuck)(void *opaque); void *opaque; } counts;
     // Commands of monitors that change the machine go here when set, and are run at a count of their own: run(client, line)
-    // then. False: refused, and said so.
-    struct { bool (*command)(void *opaque, const char *line, void (*run)(void *client, const char *line), void *client); void *opaque; } gate;
+    // then; qmp: the line is JSON. False: refused, and said so.
+    struct { bool (*command)(void *opaque, bool qmp, const char *line, void (*run)(void *client, const char *line), void *client); void *opaque; } gate;
 };
 
 void machine_request(struct machine *machine, enum machine_request request);

@@ -94,7 +94,7 @@ def record(where):
     """A live run, typed: returns the recording's path."""
     path, t = f'{where}/recording', time.time()
     args = command(['-initrd', guest.initrd(), '-record', path + ',every=200000000'])[len(EMU):]
-    with vm.VM(EMU, [x for x in args if x not in ('-display', 'none', '-no-reboot')]) as v:
+    with vm.VM(EMU, [x for x in args if x not in ('-display', 'none', '-no-reboot')], qmp=True) as v:
         v.ready()
         v.hmp('object_add memory-backend-ram,id=m1,size=128M')
         assert 'Error' not in v.hmp('device_add pc-dimm,id=d1,memdev=m1')
@@ -107,6 +107,12 @@ def record(where):
         v.hmp('stop')
         v.hmp('object_add memory-backend-ram,id=m2,size=64M')
         v.hmp('cont')
+        v.qmp('query-status')
+        reply = v.qmp('object-add', **{'qom-type': 'memory-backend-ram', 'id': 'm3', 'size': 128 << 20})
+        assert 'return' in reply and 'return' in v.qmp('device_add', driver='pc-dimm', id='d3', memdev='m3'), f'QMP: {reply}'
+        assert 'error' in v.qmp('device_add', driver='pc-dimm', id='d3', memdev='m3'), 'a name that is taken'
+        v.qmp('stop')
+        v.qmp('cont')
         v.send('poweroff -f\n')
         status = v.wait_exit(60)
         console = v.buf
@@ -114,6 +120,7 @@ def record(where):
     with open(path) as f:
         lines = f.read().splitlines()
     assert any(' monitor stop' in x for x in lines) and any(' monitor cont' in x for x in lines), 'stop and cont are missing'
+    assert sum(' qmp {' in x for x in lines) == 5 and not any('query-status' in x for x in lines), 'commands of QMP'
     checks = sum(' digest ' in x for x in lines)
     tap.note(f'{len(lines)} lines, {os.path.getsize(path)} bytes, {checks} checkpoints, {time.time() - t:.1f} s; ends {lines[-1]!r}')
     assert checks > 5 and re.search(r' end 0 [0-9a-f]{32}$', lines[-1]), lines[-1]

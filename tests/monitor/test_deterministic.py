@@ -56,6 +56,7 @@ def refusals():
             ("'-1'", [d, '-limit-instructions', '-1']), ("'ten'", ['-limit-time', 'ten']), ('-stop-text', ['-stop-text', 'x']),
             ('needs -deterministic', ['-icount', 'shift=0', '-record', DIR.name + '/r']), ('cannot write', [d, '-record', '/nowhere/r']),
             ("'speed=1'", [d, '-record', DIR.name + '/r,speed=1']), ('cannot open', [d, '-script', '/nowhere/s']),
+            ('memory-backend-file', [d, '-object', f'memory-backend-file,id=f,size=4M,mem-path={DIR.name}/f']),
             ("'panic'", ['-action', 'panic=dance']), ("'panick'", ['-action', 'panick=none']), ('no watchdog', ['-action', 'watchdog=reset'])):
         refused(words, *args)
 
