@@ -21,13 +21,13 @@ void ram_pages_close(struct ram_pages *pages)
         close(pages->pagemap);
 }
 
-// Only of anonymous memory of our own: bytes behind a shared mapping may be there without being mapped.
+// Bytes behind a shared mapping may be there without being mapped.
 bool ram_chunk_touched(const struct ram_pages *pages, const struct ram_block *ram, uint64_t offset)
 {
     uint64_t rows[RAM_CHUNK / PAGE_SIZE];
     uint64_t len = ram->size - offset < RAM_CHUNK ? ram->size - offset : RAM_CHUNK;
     size_t bytes = len / PAGE_SIZE * sizeof rows[0];
-    if (pages->pagemap < 0 || ram->free_host)
+    if (pages->pagemap < 0 || !ram->anonymous)
         return true;
     uint64_t first = ((uintptr_t)ram->host + offset) / PAGE_SIZE;
     if (pread(pages->pagemap, rows, bytes, (off_t)(first * sizeof rows[0])) != (ssize_t)bytes)
