@@ -288,6 +288,7 @@ def read_only():
             assert result[0].count('\nok') == 9
     with open(path, 'rb') as f:
         assert f.read() == ROM
+    os.chmod(path, 0o644)
     with open(path, 'r+b') as f:
         f.write(b'COPYONCE')
     good(run_guest(f'memory-backend-file,mem-path={path},readonly=on,rom=off'))
