@@ -208,7 +208,10 @@ def new_file():
         v.hmp('object_del m')
         with open(d + '/old', 'rb') as f:
             assert f.read() == b'x' * 8192, 'preallocation changed the file'
-        assert QEMU or v.stderr().count('created') == 1
+        assert QEMU or v.stderr().count('created') == 1 and 'hugetlbfs' not in v.stderr()
+        os.mkdir(d + '/hugepages')
+        assert v.hmp(f'object_add memory-backend-file,id=n,size=4M,mem-path={d}/hugepages/x') == ''
+        assert QEMU or f"'n': no hugetlbfs is mounted at {d}/hugepages/x" in v.stderr(), v.stderr()
 
 
 # ---- under a guest's DIMM
