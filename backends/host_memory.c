@@ -157,6 +157,7 @@ static bool make_block(struct memory_backend *b, struct mapping *m, uint8_t *hos
     if (!b->ram)
         return no_memory(b, &m->store, size, errno, errp);
     b->ram->readonly = b->rom == ROM_ON;
+    b->ram->anonymous = m->store.fd < 0 && !b->share;
     return true;
 }
 
