@@ -34,8 +34,8 @@ MODE_CFLAGS_tsan := -O1 -g -fsanitize=thread
 MODE_CFLAGS_cov := -O0 -g --coverage
 
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
-# Sanitizers blur the flow that this warning reasons about.
-ifneq ($(filter asan ubsan tsan,$(MODE)),)
+# Sanitizers and no optimization blur the flow that these warnings reason about.
+ifneq ($(MODE),opt)
 WARNINGS += -Wno-maybe-uninitialized -Wno-format-truncation
 endif
 BASE_CFLAGS := -std=gnu11 $(WARNINGS) -ffp-contract=off -fno-strict-aliasing -pthread -I. -I$(B)/gen
