@@ -627,7 +627,9 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
     case OPT_mon: return parse_mon(o, value, errp);
     case OPT_nographic: o->nographic = true; return true;
     case OPT_display:
-        return !strcmp(value, "none") || error_set(errp, "-display %s: there is no window in this version; use -display none or -nographic", value);
+        o->display_given = true;
+        return ui_options_parse(&o->ui, value, &o->window, errp);
+    case OPT_full_screen: return o->ui.full_screen = true;
     case OPT_gdb: o->gdb = value; return true;
     case OPT_s: o->gdb = "tcp::1234"; return true;
     case OPT_qmp: return add_qmp(o, "qmp", value, false, errp);

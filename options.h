@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include "hw/pc/pc.h"
 #include "snapshot/control.h"
+#include "ui/ui.h"
 
 struct error;
 #define MAX_LISTED 320
@@ -21,9 +22,10 @@ struct options {
     size_t mon_count;
     const char *name, *log_items, *log_file;
     const char *gdb; // NULL: none
-    bool nodefaults, nographic;
     bool vga_given;
     const char *vga; // device type of -vga or by default; NULL: none
+    struct ui_options ui;
+    bool nodefaults, nographic, display_given, window; // window: -display sdl
     bool done; // help or version was printed
 };
 // Fills in defaults, then argv. On false: *errp names the option and the value.

@@ -36,7 +36,8 @@ CHARDEV_SRCS := \
     chardev/gate.c \
     chardev/host.c \
     chardev/mux.c \
-    chardev/socket.c
+    chardev/socket.c \
+    chardev/vc.c
 
 TCG_SRCS := \
     tcg/cc.c \
@@ -93,8 +94,23 @@ HW_CORE_SRCS := \
     hw/core/machine.c
 
 UI_SRCS := \
+    ui/draw.c \
+    ui/font.c \
+    ui/input.c \
+    ui/memory_tab.c \
+    ui/no_window.c \
+    ui/options.c \
     ui/png.c \
-    ui/screen.c
+    ui/poll.c \
+    ui/screen.c \
+    ui/screen_tab.c \
+    ui/status.c \
+    ui/tabs.c \
+    ui/terminal.c \
+    ui/terminal_reflow.c \
+    ui/terminal_select.c \
+    ui/ui.c \
+    ui/window.c
 
 HW_MEM_SRCS := \
     hw/mem/memory_device.c \
@@ -164,6 +180,7 @@ HW_CHAR_SRCS := \
 
 HW_INPUT_SRCS := \
     hw/input/i8042.c \
+    hw/input/i8042_input.c \
     hw/input/ps2_queue.c \
     hw/input/ps2kbd.c \
     hw/input/ps2mouse.c \
@@ -223,6 +240,7 @@ MONITOR_SRCS := \
     monitor/cmd_memory.c \
     monitor/cmd_plug.c \
     monitor/cmd_screen.c \
+    monitor/cmd_ui.c \
     monitor/hmp.c \
     monitor/monitor.c \
     monitor/qmp.c \
@@ -231,7 +249,8 @@ MONITOR_SRCS := \
     monitor/qmp_qom.c \
     monitor/qmp_scan.c \
     monitor/qmp_table.c \
-    monitor/readline.c
+    monitor/readline.c \
+    monitor/ui_model.c
 
 ASL_SRCS := \
     hw/acpi/dsdt.asl \

@@ -81,7 +81,10 @@ struct machine {
     void (*safe_point_begin)(struct machine *machine);
     void (*safe_point_end)(struct machine *machine);
     struct pci_bus *pci_bus;     // for PCI devices; NULL: none
-    struct screen *screen;       // ui/'s; what a display device draws on, there even when none is
+    struct input *input;         // ui/: never NULL in a machine that runs
+    struct screen *screen;       // ui/: what a display device draws on, there even when none is
+    struct ui *ui;               // ui/: NULL without a window
+    unsigned mouse_buttons;      // that mouse_button in the monitor holds down
     void *pc;                    // the board's own (hw/pc)
     // Who controls the run by instruction counts (snapshot/): what engine_owner's stop and stuck do. NULL functions: nobody.
     struct { bool (*stop)(void *opaque); bool (*stuck)(void *opaque); void *opaque; } counts;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "hw/char/debugcon.h"
 #include "hw/display/vga_pci.h"
+#include "hw/input/i8042_input.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/pc/internal.h"
@@ -211,6 +212,8 @@ static bool build_chips(struct pc *pc, struct error **errp)
     i8254_init(&pc->pit, ports, &m->clock, pc->isa[0]);
     mc146818_init(&pc->rtc, ports, &m->clock, pc->isa[8]);
     i8042_init(&pc->kbc, ports, pc->isa[1], pc->isa[12], a20, reset);
+    if (m->input)
+        i8042_attach_input(&pc->kbc, m->input);
     fw_cfg_init(&pc->fw_cfg, ports, &m->memory);
     for (unsigned i = 0; i < PC_MAX_SERIAL; i++) {
         if (!pc->options.serial[i])
@@ -255,6 +258,8 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->ram_slots = options->ram_slots;
     m->cpu_count = options->cpu_count ? options->cpu_count : 1;
     m->acpi = options->acpi;
+    m->input = options->input;
+    m->screen = options->screen;
     m->no_reboot = options->no_reboot;
     m->no_shutdown = options->no_shutdown;
     m->panic = options->panic;
@@ -284,7 +289,6 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     build_interrupts(pc);
     m->isa_irqs = pc->isa;
     m->pci_bus = &pc->pci;
-    m->screen = screen_new();
     if (!build_chips(pc, errp)) {
         pc_free(m);
         return NULL;
@@ -323,7 +327,6 @@ void pc_free(struct machine *m)
     address_space_release(&m->ports);
     ram_block_unref(pc->ram);
     backend_list_free(m->backends);
-    screen_free(m->screen);
     clock_release(&m->clock);
     free(pc);
 }
