@@ -275,7 +275,7 @@ static bool start(struct session *s, struct error **errp)
             return false;
         s->monitor_count++;
     }
-    static const struct gdbstub_ops gdb_ops = { .command = monitor_run };
+    static const struct gdbstub_ops gdb_ops = { .command = monitor_run_live };
     gdbstub_new(s->machine, &gdb_ops);
     if (o->gdb && !with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp))
         return false;

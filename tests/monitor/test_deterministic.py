@@ -65,7 +65,7 @@ def bad_scripts():
     for words, text in (("unknown event 'seral'", '5 seral x'), ('comes after 9', '9 serial x\n5 serial x'), (':3: ', '#\n\n5 key nokey'),
                         ("'x5'", 'x5 serial x'), ('there is no serial port 1', '5 serial1 x'), ('unknown escape', '5 serial a\\q'),
                         ('expected ADDRESS.BIT', '5 flip 0x1000.9'), ('something must follow', '5 monitor'), ("'sideways'", '5 key a sideways'),
-                        ('expected an exit status', '5 end never')):
+                        ('expected an exit status', '5 end never'), ('use key or pointer', '5 monitor sendkey a'), ('expected DX DY', '5 pointer 1 2')):
         refused(words, '-deterministic', *SERIAL, '-script', write('bad', text + '\n'))
 
 
