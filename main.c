@@ -318,6 +318,12 @@ static void finish(struct session *s, int code)
     log_flush();
 }
 
+static int run(struct session *s)
+{
+    int status = pc_run(s->machine);
+    return control_end(s->control, status, ended);
+}
+
 int main(int argc, char **argv)
 {
     struct session *s = calloc(1, sizeof *s);
@@ -329,7 +335,7 @@ int main(int argc, char **argv)
         code = 0;
     } else {
         if (start(s, &err))
-            code = control_end(s->control, pc_run(s->machine), ended);
+            code = run(s);
         finish(s, code);
         if (err)
             error_report(err);
