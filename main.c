@@ -14,10 +14,10 @@
 #include "monitor/internal.h"
 #include "monitor/monitor.h"
 #include "options.h"
+#include "snapshot/control.h"
 #include "ui/input.h"
 #include "ui/screen.h"
 #include "ui/ui.h"
-#include "snapshot/control.h"
 #include "softmmu/ram_guard.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -275,7 +275,7 @@ static bool start(struct session *s, struct error **errp)
             return false;
         s->monitor_count++;
     }
-    static const struct gdbstub_ops gdb_ops = { .command = monitor_run };
+    static const struct gdbstub_ops gdb_ops = { .command = monitor_run_live };
     gdbstub_new(s->machine, &gdb_ops);
     if (o->gdb && !with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp))
         return false;
@@ -318,6 +318,12 @@ static void finish(struct session *s, int code)
     log_flush();
 }
 
+static int run(struct session *s)
+{
+    int status = pc_run(s->machine);
+    return control_end(s->control, status, ended);
+}
+
 int main(int argc, char **argv)
 {
     struct session *s = calloc(1, sizeof *s);
@@ -329,7 +335,7 @@ int main(int argc, char **argv)
         code = 0;
     } else {
         if (start(s, &err))
-            code = control_end(s->control, pc_run(s->machine), ended);
+            code = run(s);
         finish(s, code);
         if (err)
             error_report(err);

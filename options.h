@@ -7,6 +7,8 @@
 #include "hw/pc/pc.h"
 #include "ui/ui.h"
 #include "snapshot/control.h"
+#include "snapshot/control.h"
+#include "ui/ui.h"
 
 struct error;
 #define MAX_LISTED 320

@@ -581,8 +581,6 @@ bool pc_watch_serial(struct machine *m, void (*fn)(void *, uint8_t), void *opaqu
     return true;
 }
 
-void pc_key(struct machine *m, int scancode, bool down) { ps2_key(&pc_of(m)->kbc.keyboard, scancode, down); }
-
 const uint8_t *pc_acpi_tables(struct machine *m, size_t *size)
 {
     *size = pc_of(m)->acpi_size;

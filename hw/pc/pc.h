@@ -56,7 +56,5 @@ typedef void pc_state_fn(void *opaque, const char *part, const struct state_tabl
 void pc_each_state(struct machine *machine, pc_state_fn *fn, void *opaque);
 // fn sees each byte that serial port 0 sends. False: there is no such port.
 bool pc_watch_serial(struct machine *machine, void (*fn)(void *opaque, uint8_t byte), void *opaque);
-// The keyboard's key of a set 1 scan code (ps2_key).
-void pc_key(struct machine *machine, int scancode, bool down);
 // The bytes of all ACPI tables, as they are loaded. NULL: none.
 const uint8_t *pc_acpi_tables(struct machine *machine, size_t *size);
