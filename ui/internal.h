@@ -143,6 +143,7 @@ struct ui {
     bool full_screen, focused, grabbed, hidden;
     void *window, *surface;    // SDL's
     bool user_sized;
+    int normal_width, normal_height; // to come back to from full screen
     bool draw_all, draw_bars, draw_content;
     struct tab tabs[TABS_MAX];
     unsigned tab_count, selected;

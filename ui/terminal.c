@@ -198,7 +198,7 @@ void terminal_place(struct terminal *t, struct rect place, const struct font *fo
     if (!memcmp(&place, &t->place, sizeof place))
         return;
     t->font = *font;
-    t->unit = font->height / 16;
+    t->unit = (font->height + 8) / 16;
     t->place = place;
     int columns = (place.w - 2 * MARGIN(t) - 4 * t->unit) / font->width, rows = (place.h - 2 * MARGIN(t)) / font->height;
     columns = columns < 10 ? 10 : columns > 500 ? 500 : columns;

@@ -154,10 +154,14 @@ static void set_title(struct ui *ui)
 
 void window_set_full_screen(struct ui *ui, bool on)
 {
+    if (on && !ui->full_screen)
+        SDL_GetWindowSize(ui->window, &ui->normal_width, &ui->normal_height);
     if (SDL_SetWindowFullscreen(ui->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0)) {
         ui_say(ui, true, "no full screen: %s", SDL_GetError());
         return;
     }
+    if (!on && ui->full_screen) // not every X server has a window manager that does it
+        SDL_SetWindowSize(ui->window, ui->normal_width, ui->normal_height);
     ui->full_screen = on;
     take_surface(ui);
 }
@@ -271,7 +275,13 @@ static void on_window(struct ui *ui, const SDL_WindowEvent *e)
     switch (e->event) {
     case SDL_WINDOWEVENT_RESIZED: ui->user_sized = true; break;
     case SDL_WINDOWEVENT_SIZE_CHANGED: take_surface(ui); break;
-    case SDL_WINDOWEVENT_EXPOSED: canvas_dirty(&ui->canvas, (struct rect){ 0, 0, ui->canvas.width, ui->canvas.height }); break;
+    case SDL_WINDOWEVENT_EXPOSED:
+        canvas_dirty(&ui->canvas, (struct rect){ 0, 0, ui->canvas.width, ui->canvas.height });
+        if (ui->options.full_screen) { // only now it takes
+            ui->options.full_screen = false;
+            window_set_full_screen(ui, true);
+        }
+        break;
     case SDL_WINDOWEVENT_FOCUS_GAINED: on_focus(ui, true); break;
     case SDL_WINDOWEVENT_FOCUS_LOST: on_focus(ui, false); break;
     case SDL_WINDOWEVENT_LEAVE:
@@ -319,6 +329,10 @@ static double own_scale(void)
 bool window_open(struct ui *ui, char **why)
 {
     char text[300];
+    if (!getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY") && !getenv("SDL_VIDEODRIVER")) { // SDL would find something to draw on
+        *why = strdup("no display (neither DISPLAY nor WAYLAND_DISPLAY is set)");
+        return false;
+    }
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
@@ -336,7 +350,7 @@ bool window_open(struct ui *ui, char **why)
         SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"); // plain shared memory, no OpenGL
     ui->scale = ui->options.scale ? ui->options.scale : own_scale();
     ui->font = font_for_scale(ui->scale);
-    ui->unit = ui->font.height / 16;
+    ui->unit = (ui->font.height + 8) / 16;
     ui->scaling = ui->options.fit ? SCALING_FIT : SCALING_WHOLE;
     ui->hover = ui->map_at = -1;
     SDL_Rect usable = { 0, 0, 1024, 768 };
@@ -365,8 +379,6 @@ bool window_open(struct ui *ui, char **why)
         return false;
     }
     ui->user_sized = ui->options.full_screen;
-    if (ui->options.full_screen)
-        window_set_full_screen(ui, true);
     return true;
 }
 
