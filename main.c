@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "backends/memory_backend.h"
 #include "chardev/chardev.h"
+#include "gdbstub/gdbstub.h"
 #include "hw/pc/pc.h"
 #include "monitor/internal.h"
 #include "monitor/monitor.h"
@@ -26,13 +27,13 @@
 // For the handlers below.
 static struct machine *signal_machine;
 static struct chardev_list *signal_chardevs;
-static volatile sig_atomic_t ended; // before there was a machine
+static volatile sig_atomic_t ended; // by this signal; also before there was a machine
 
 static void on_signal(int number)
 {
-    ended = 1;
+    ended = number;
     if (signal_machine)
-        machine_request(signal_machine, REQUEST_QUIT);
+        machine_request(signal_machine, REQUEST_QUIT | REQUEST_SIGNAL);
 }
 
 // The default action follows: a crash ends here, a stop returns after SIGCONT.
@@ -87,6 +88,9 @@ struct session {
     struct chardev *monitor_devices[MAX_MONITORS];
     struct monitor *monitors[MAX_MONITORS];
     size_t device_count, monitor_count;
+    struct { struct chardev *device; bool pretty; } controls[MAX_MONITORS]; // QMP
+    struct qmp *qmps[MAX_MONITORS];
+    size_t control_count, qmp_count;
 };
 
 static bool add_monitor_device(struct session *s, struct chardev *c, struct error **errp)
@@ -99,17 +103,39 @@ static bool add_monitor_device(struct session *s, struct chardev *c, struct erro
     return true;
 }
 
-// -mon [chardev=]ID[,mode=readline]
-static bool open_mon(struct session *s, const char *text, struct error **errp)
+static bool add_control_device(struct session *s, struct chardev *c, bool pretty, struct error **errp)
 {
-    char id[128];
-    const char *start = strncmp(text, "chardev=", 8) ? text : text + 8;
-    snprintf(id, sizeof id, "%.*s", (int)strcspn(start, ","), start);
-    const char *rest = start + strcspn(start, ",");
-    if (*rest && strcmp(rest, ",mode=readline"))
-        return error_set(errp, "-mon %s: only mode=readline is in this version", text);
-    struct chardev *c = chardev_find(s->chardevs, id);
-    return c ? add_monitor_device(s, c, errp) : error_set(errp, "-mon %s: chardev \"%s\" not found", text, id);
+    if (!c)
+        return true;
+    if (s->control_count == MAX_MONITORS)
+        return error_set(errp, "more than %d QMP connections", MAX_MONITORS);
+    s->controls[s->control_count].pretty = pretty;
+    s->controls[s->control_count++].device = c;
+    return true;
+}
+
+static bool open_mon(struct session *s, const struct mon_option *o, struct error **errp)
+{
+    struct chardev *c = chardev_find(s->chardevs, o->chardev);
+    if (!c)
+        return error_set(errp, "-mon: chardev \"%s\" not found", o->chardev);
+    return o->control ? add_control_device(s, c, o->pretty, errp) : add_monitor_device(s, c, errp);
+}
+
+// -qmp DEV, -qmp-pretty DEV
+static bool open_qmp(struct session *s, size_t i, struct error **errp)
+{
+    const struct options *o = &s->options;
+    const char *option = o->qmp_pretty[i] ? "qmp-pretty" : "qmp", *value = o->qmps.items[i];
+    struct error *why = NULL;
+    char label[32];
+    snprintf(label, sizeof label, "compat_monitor%zu", o->monitors.count + i);
+    struct chardev *c = chardev_from_legacy(s->chardevs, label, value, &why);
+    if (!why)
+        return add_control_device(s, c, o->qmp_pretty[i], errp);
+    error_prefix(&why, "-%s %s: ", option, value);
+    error_propagate(errp, why);
+    return false;
 }
 
 // -display sdl must have its window. Without -display there is one if a display is there.
@@ -147,7 +173,7 @@ static bool open_consoles(struct session *s, struct error **errp)
         if (!chardev_new(s->chardevs, o->chardevs.items[i], errp))
             return false;
     }
-    bool default_serial = !o->serials.count && !o->nodefaults, default_monitor = !o->monitors.count && !o->mons.count && !o->nodefaults;
+    bool default_serial = !o->serials.count && !o->nodefaults, default_monitor = !o->monitors.count && !o->mon_count && !o->qmps.count && !o->nodefaults;
     if (s->ui) {
         if (default_serial)
             o->serials.items[o->serials.count++] = "vc";
@@ -182,8 +208,11 @@ static bool open_consoles(struct session *s, struct error **errp)
         if (!add_monitor_device(s, c, errp))
             return false;
     }
-    for (size_t i = 0; i < o->mons.count; i++)
-        if (!open_mon(s, o->mons.items[i], errp))
+    for (size_t i = 0; i < o->qmps.count; i++)
+        if (!open_qmp(s, i, errp))
+            return false;
+    for (size_t i = 0; i < o->mon_count; i++)
+        if (!open_mon(s, &o->mons[i], errp))
             return false;
     return true;
 }
@@ -202,6 +231,8 @@ static bool add_devices(struct session *s, struct error **errp)
     for (size_t i = 0; i < o->objects.count; i++)
         if (!with_option("object", o->objects.items[i], backend_new_option(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
             return false;
+    if (o->vga && !with_option("vga", "std", pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp) != NULL, errp))
+        return false;
     for (size_t i = 0; i < o->devices.count; i++) {
         char *text = strdup(o->devices.items[i]);
         bool ok = with_option("device", o->devices.items[i], device_add_text(s->machine, text, errp), errp);
@@ -227,6 +258,7 @@ static bool start(struct session *s, struct error **errp)
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)
         return false;
+    s->machine->name = o->name;
     signal_machine = s->machine;
     if (ended)
         machine_request(s->machine, REQUEST_QUIT);
@@ -238,18 +270,30 @@ static bool start(struct session *s, struct error **errp)
             return false;
         s->monitor_count++;
     }
+    static const struct gdbstub_ops gdb_ops = { .command = monitor_run };
+    gdbstub_new(s->machine, &gdb_ops);
+    if (o->gdb && !with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp))
+        return false;
+    for (size_t i = 0; i < s->control_count; i++) {
+        s->qmps[i] = qmp_new(s->machine, s->controls[i].device, s->controls[i].pretty, errp);
+        if (!s->qmps[i])
+            return false;
+        s->qmp_count++;
+    }
     if (s->ui)
         s->monitor_ui = monitor_ui_new(s->machine, s->ui, s->options.pc.screen, s->options.pc.input);
     return true;
 }
 
-static void finish(struct session *s)
+static void finish(struct session *s, int code)
 {
     signal_machine = NULL;
     if (s->ui)
         ui_stop(s->ui);
     if (s->machine) {
+        gdbstub_free(s->machine->gdbstub, code, ended);
         monitor_free_all(s->machine, s->monitors, s->monitor_count);
+        qmp_free_all(s->machine, s->qmps, s->qmp_count);
         pc_free(s->machine);
     }
     if (s->chardevs) {
@@ -280,7 +324,7 @@ int main(int argc, char **argv)
     } else {
         if (start(s, &err))
             code = pc_run(s->machine);
-        finish(s);
+        finish(s, code);
         if (err)
             error_report(err);
     }

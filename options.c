@@ -12,9 +12,11 @@
 #include "chardev/chardev.h"
 #include "hw/char/debugcon.h"
 #include "hw/char/serial16550.h"
+#include "hw/display/vga_pci.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/mem/memory_device.h"
 #include "hw/mem/pc_dimm.h"
+#include "monitor/monitor.h"
 #include "target/i386/cpu.h"
 #include "tcg/code_buffer.h"
 #include "util/error.h"
@@ -370,6 +372,30 @@ static bool parse_icount(struct options *o, const char *text, struct error **err
     return ok;
 }
 
+// -vga wins over the default, which is std unless -nodefaults, or a VGA among the devices.
+static bool parse_vga(struct options *o, const char *value, struct error **errp)
+{
+    if (!strcmp(value, "help")) {
+        puts("none                 no graphic card\nstd                  standard VGA (default)");
+        return o->done = true;
+    }
+    if (strcmp(value, "std") && strcmp(value, "none"))
+        return error_set(errp, "-vga %s: unknown vga type (std, none)", value);
+    o->vga_given = true;
+    o->vga = *value == 's' ? "VGA" : NULL;
+    return true;
+}
+
+static void default_vga(struct options *o)
+{
+    if (o->vga_given || o->nodefaults)
+        return;
+    o->vga = "VGA";
+    for (size_t i = 0; i < o->devices.count; i++)
+        if (strcspn(o->devices.items[i], ",") == 3 && !strncmp(o->devices.items[i], "VGA", 3))
+            o->vga = NULL;
+}
+
 // ---- help
 
 static void print_version(void)
@@ -402,7 +428,7 @@ static void print_help(void)
     }
 }
 
-static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type };
+static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type, &vga_type };
 
 static bool device_help(const char *text)
 {
@@ -434,6 +460,73 @@ static bool list_add(struct text_list *list, const char *option, const char *tex
     return true;
 }
 
+static bool qmp_exists(const char *option, const char *text, struct error **errp)
+{
+    if (qmp_available(errp))
+        return true;
+    error_prefix(errp, "-%s %s: ", option, text);
+    return false;
+}
+
+static bool add_qmp(struct options *o, const char *option, const char *text, bool pretty, struct error **errp)
+{
+    if (!qmp_exists(option, text, errp) || !list_add(&o->qmps, option, text, errp))
+        return false;
+    o->qmp_pretty[o->qmps.count - 1] = pretty;
+    return true;
+}
+
+// [chardev=]ID[,mode=readline|control][,pretty=on|off]
+static bool parse_mon(struct options *o, const char *text, struct error **errp)
+{
+    static const char *const known[] = { "chardev", "mode", "pretty" };
+    struct mon_option mon = { 0 };
+    struct pairs p;
+    bool ok = split(&p, "mon", text, "chardev", errp);
+    for (unsigned i = 0; ok && i < p.count; i++) {
+        const struct pair *pair = &p.items[i];
+        if (!strcmp(pair->key, "chardev"))
+            mon.chardev = pair->value;
+        else if (!strcmp(pair->key, "mode") && (!strcmp(pair->value, "readline") || !strcmp(pair->value, "control")))
+            mon.control = *pair->value == 'c';
+        else if (!strcmp(pair->key, "mode"))
+            ok = error_set(errp, "-mon %s: Parameter 'mode' expects readline or control, not '%s'", text, pair->value);
+        else if (!strcmp(pair->key, "pretty"))
+            ok = on_off("mon", pair, &mon.pretty, errp);
+        else
+            ok = invalid("mon", text, pair->key, known, sizeof known / sizeof *known, errp);
+    }
+    if (ok && !mon.chardev)
+        ok = error_set(errp, "-mon %s: Parameter 'chardev' is missing", text);
+    if (ok && mon.pretty && !mon.control)
+        ok = error_set(errp, "-mon %s: 'pretty' is for mode=control", text);
+    if (ok && o->mon_count == MAX_MON_OPTIONS)
+        ok = error_set(errp, "-mon: given more than %d times", MAX_MON_OPTIONS);
+    if (!ok || (mon.control && !qmp_exists("mon", text, errp)))
+        return false;
+    o->mons[o->mon_count++] = mon;
+    return true;
+}
+
+// TEXT, or guest=TEXT with words about the host's process, which have no meaning here.
+static bool parse_name(struct options *o, const char *text, struct error **errp)
+{
+    static const char *const known[] = { "guest", "process", "debug-threads" };
+    struct pairs p;
+    if (!split(&p, "name", text, "guest", errp))
+        return false;
+    for (unsigned i = 0; i < p.count; i++) {
+        bool is_known = false;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            is_known |= !strcmp(known[k], p.items[i].key);
+        if (!is_known)
+            return invalid("name", text, p.items[i].key, known, sizeof known / sizeof *known, errp);
+        if (!strcmp(p.items[i].key, "guest"))
+            o->name = p.items[i].value;
+    }
+    return true;
+}
+
 static bool help_or_list(struct options *o, struct text_list *list, const char *option, const char *value, void (*help)(void (*)(void *, const char *), void *),
                          struct error **errp)
 {
@@ -459,7 +552,7 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
     case OPT_m: return parse_memory(o, words, value, errp);
     case OPT_rtc: return parse_rtc(o, value, errp);
     case OPT_icount: return parse_icount(o, value, errp);
-    case OPT_name: o->name = value; return true;
+    case OPT_name: return parse_name(o, value, errp);
     case OPT_kernel: o->pc.kernel = value; return true;
     case OPT_initrd: o->pc.initrd = value; return true;
     case OPT_append: o->pc.append = value; return true;
@@ -471,17 +564,21 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
         if (device_help(value))
             return o->done = true;
         return list_add(&o->devices, "device", value, errp);
+    case OPT_vga: return parse_vga(o, value, errp);
     case OPT_nodefaults: o->nodefaults = true; return true;
     case OPT_chardev: return help_or_list(o, &o->chardevs, "chardev", value, chardev_print_help, errp);
     case OPT_serial: return list_add(&o->serials, "serial", value, errp);
     case OPT_monitor: return list_add(&o->monitors, "monitor", value, errp);
-    case OPT_mon: return list_add(&o->mons, "mon", value, errp);
+    case OPT_mon: return parse_mon(o, value, errp);
     case OPT_nographic: o->nographic = true; return true;
     case OPT_display:
         o->display_given = true;
         return ui_options_parse(&o->ui, value, &o->window, errp);
     case OPT_full_screen: return o->ui.full_screen = true;
-    case OPT_qmp: return error_set(errp, "-qmp %s: QMP is not in this version; -monitor %s gives the human monitor", value, value);
+    case OPT_gdb: o->gdb = value; return true;
+    case OPT_s: o->gdb = "tcp::1234"; return true;
+    case OPT_qmp: return add_qmp(o, "qmp", value, false, errp);
+    case OPT_qmp_pretty: return add_qmp(o, "qmp-pretty", value, true, errp);
     case OPT_S: o->pc.paused = true; return true;
     case OPT_no_reboot: return o->pc.no_reboot = true;
     case OPT_no_shutdown: return o->pc.no_shutdown = true;
@@ -547,5 +644,6 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
         if (!apply(o, &words, id, rows[id].argument ? argv[++i] : NULL, errp))
             return false;
     }
+    default_vga(o);
     return o->done || finish_memory(o, &words, errp);
 }

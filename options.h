@@ -10,10 +10,18 @@
 struct error;
 #define MAX_LISTED 320
 struct text_list { const char *items[MAX_LISTED]; size_t count; };
+#define MAX_MON_OPTIONS 16
+struct mon_option { const char *chardev; bool control, pretty; }; // -mon
 struct options {
     struct pc_options pc;
-    struct text_list objects, devices, chardevs, serials, monitors, mons;
+    struct text_list objects, devices, chardevs, serials, monitors, qmps;
+    bool qmp_pretty[MAX_LISTED]; // of qmps
+    struct mon_option mons[MAX_MON_OPTIONS];
+    size_t mon_count;
     const char *name, *log_items, *log_file;
+    const char *gdb; // NULL: none
+    bool vga_given;
+    const char *vga; // device type of -vga or by default; NULL: none
     struct ui_options ui;
     bool nodefaults, nographic, display_given, window; // window: -display sdl
     bool done; // help or version was printed

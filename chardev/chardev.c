@@ -100,12 +100,20 @@ void chardev_write(struct chardev *c, const void *data, size_t len)
 
 // ---- input
 
+static void drain(struct chardev *c)
+{
+    bool some = c->queued;
+    queue_flush(c, false);
+    if (some && !c->queued)
+        chardev_send_event(c, CHARDEV_DRAINED);
+}
+
 static void ready(void *opaque, int events)
 {
     struct chardev *c = opaque;
     uint8_t buffer[4096];
     if (events & LOOP_WRITE && c->fd_out >= 0)
-        queue_flush(c, false);
+        drain(c);
     if (events & (LOOP_READ | LOOP_HANGUP) && c->front && c->fd_in >= 0) {
         size_t room = c->front->can_receive(c->opaque);
         if (room > sizeof buffer)
@@ -189,6 +197,8 @@ bool chardev_attach(struct chardev *c, const struct chardev_front *front, void *
 
 const char *chardev_id(const struct chardev *c) { return c->id; }
 bool chardev_is_terminal(const struct chardev *c) { return c->terminal; }
+bool chardev_has_front(const struct chardev *c) { return c->front; }
+size_t chardev_queued(const struct chardev *c) { return c->queued; }
 bool chardev_connected(const struct chardev *c) { return c->connected; }
 
 // ---- the list
@@ -215,6 +225,15 @@ static void chardev_free(struct chardev *c)
     free(c->queue);
     free(c->id);
     free(c);
+}
+
+void chardev_delete(struct chardev *c)
+{
+    struct chardev **link = &c->list->first;
+    while (*link != c)
+        link = &(*link)->next;
+    *link = c->next;
+    chardev_free(c);
 }
 
 void chardev_list_free(struct chardev_list *list)

@@ -12,7 +12,9 @@
 struct error;
 struct loop;
 struct chardev;
-enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK, CHARDEV_RESIZED };
+enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK, CHARDEV_RESIZED,
+    CHARDEV_DRAINED, // the host took all queued output
+};
 struct chardev_front {
     size_t (*can_receive)(void *opaque);                       // bytes that receive will take now
     void (*receive)(void *opaque, const uint8_t *data, size_t len);
@@ -23,13 +25,17 @@ struct chardev_list; // all of a machine, by id
 // Attach a front end (NULL detaches). One front a device, except the multiplexer (mux=on, mon:).
 bool chardev_attach(struct chardev *chardev, const struct chardev_front *front, void *opaque, struct error **errp);
 void chardev_write(struct chardev *chardev, const void *data, size_t len);
+// Output that the host has not taken yet, in bytes. CHARDEV_DRAINED follows when there was some.
+size_t chardev_queued(const struct chardev *chardev);
 // The front end can take more input now.
 void chardev_accept_input(struct chardev *chardev);
 const char *chardev_id(const struct chardev *chardev);
 bool chardev_is_terminal(const struct chardev *chardev);      // line editing makes sense
+bool chardev_has_front(const struct chardev *chardev);
 bool chardev_connected(const struct chardev *chardev);
 
 struct chardev_list *chardev_list_new(struct loop *loop);
+void chardev_delete(struct chardev *chardev);                   // not from its own callbacks; detached first
 void chardev_list_free(struct chardev_list *list);             // flushes output, restores the terminal, unlinks sockets
 // "-chardev" syntax: stdio,id=x | file,id=,path= | socket,id=,path=,server=on,wait=off | null,id= | pty,id= | pipe ...,mux=on
 struct chardev *chardev_new(struct chardev_list *list, const char *options, struct error **errp);

@@ -4,15 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include "chardev/chardev.h"
+#include "gdbstub/gdbstub.h"
 #include "hw/mem/pc_dimm.h"
 #include "monitor/internal.h"
 #include "target/i386/cpu.h"
 #include "target/i386/engine_target.h"
 #include "util/version.h"
 
+void monitor_quit(struct machine *machine)
+{
+    machine_send_event(machine, EVENT_SHUTDOWN, &(struct event_details){ .reason = "host-qmp-quit" });
+    machine_request(machine, REQUEST_QUIT);
+}
+
 bool cmd_quit(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    machine_request(machine, REQUEST_QUIT);
+    monitor_quit(machine);
     return true;
 }
 
@@ -32,13 +39,29 @@ bool cmd_cont(struct machine *machine, char *arguments, const struct output *out
 
 bool cmd_system_reset(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    machine_request(machine, REQUEST_RESET);
+    machine_request(machine, REQUEST_USER_RESET);
     return true;
 }
 
 bool cmd_system_powerdown(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
     machine_request(machine, REQUEST_POWERDOWN);
+    return true;
+}
+
+bool cmd_gdbserver(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    const char *device = next_word(&arguments);
+    if (!device)
+        device = "tcp::1234";
+    if (!machine->gdbstub)
+        return error_set(errp, "gdbserver: this machine has none");
+    if (!gdbstub_open(machine->gdbstub, device, errp))
+        return false;
+    if (strcmp(device, "none"))
+        out_printf(out, "Waiting for gdb connection on device '%s'\n", device);
+    else
+        out_printf(out, "Disabled gdbserver\n");
     return true;
 }
 

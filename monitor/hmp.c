@@ -9,18 +9,22 @@
 #include "util/nearest.h"
 
 const struct command monitor_commands[] = {
-#define COMMAND(name_, alias_, arguments_, help_) { .name = #name_, .alias = alias_, .arguments = arguments_, .help = help_, .run = cmd_##name_ },
-#define INFO(name_, arguments_, help_)
+#define COMMAND(name_, alias_, arguments_, help_, ...) { .name = #name_, .alias = alias_, .arguments = arguments_, .help = help_, .run = cmd_##name_ },
+#define INFO(...)
+#define QMP(...)
 #include "monitor/commands.def"
 #undef COMMAND
 #undef INFO
+#undef QMP
 };
 const struct command monitor_infos[] = {
-#define COMMAND(name_, alias_, arguments_, help_)
-#define INFO(name_, arguments_, help_) { .name = #name_, .arguments = arguments_, .help = help_, .run = info_##name_ },
+#define COMMAND(...)
+#define QMP(...)
+#define INFO(name_, arguments_, help_, ...) { .name = #name_, .arguments = arguments_, .help = help_, .run = info_##name_ },
 #include "monitor/commands.def"
 #undef COMMAND
 #undef INFO
+#undef QMP
 };
 const size_t monitor_command_count = sizeof monitor_commands / sizeof *monitor_commands;
 const size_t monitor_info_count = sizeof monitor_infos / sizeof *monitor_infos;

@@ -27,12 +27,16 @@ void out_printf(const struct output *out, const char *fmt, ...) __attribute__((f
 void out_text(void *out, const char *text); // print function for others' callbacks; opaque: const struct output *
 // Next word of *text (quotes taken off), NULL at the end. Changes the text.
 char *next_word(char **text);
+// quit: tells the clients, then asks the machine to end.
+void monitor_quit(struct machine *machine);
 // "driver,key=value,...": -device and device_add. Changes the text.
 bool device_add_text(struct machine *machine, char *text, struct error **errp);
-#define COMMAND(name_, alias_, arguments_, help_) \
+#define QMP(...)
+#define COMMAND(name_, alias_, arguments_, help_, ...) \
     bool cmd_##name_(struct machine *machine, char *arguments, const struct output *out, struct error **errp);
-#define INFO(name_, arguments_, help_) \
+#define INFO(name_, arguments_, help_, ...) \
     bool info_##name_(struct machine *machine, char *arguments, const struct output *out, struct error **errp);
 #include "monitor/commands.def"
 #undef COMMAND
 #undef INFO
+#undef QMP

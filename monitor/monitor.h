@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The human monitor: commands on character devices. One struct a connection; all on the machine thread.
+// The monitors, human and QMP: commands on character devices. One struct a connection; all on the machine thread.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@ struct chardev;
 struct error;
 struct machine;
 struct monitor;
+struct qmp;
 struct monitor_ui;
 struct screen;
 struct input;
@@ -17,6 +18,10 @@ struct ui;
 // A monitor on chardev (terminal: line editing; socket: plain lines).
 struct monitor *monitor_new(struct machine *machine, struct chardev *chardev, struct error **errp);
 void monitor_free_all(struct machine *machine, struct monitor **list, size_t count);
+// QMP on chardev; pretty: replies in several lines. Fails in a build without libjansson.
+struct qmp *qmp_new(struct machine *machine, struct chardev *chardev, bool pretty, struct error **errp);
+bool qmp_available(struct error **errp);
+void qmp_free_all(struct machine *machine, struct qmp **list, size_t count);
 // Run one line; output goes through print. Used by monitors and tests.
 void monitor_run(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
 // The window gets to know the machine, and follows it. Free it after the machine.

@@ -29,7 +29,7 @@ static char *join_text(char *a, char *b)
     return text;
 }
 
-bool error_set(struct error **errp, const char *fmt, ...)
+static bool set(struct error **errp, enum error_class class, const char *fmt, va_list args)
 {
     if (!errp)
         return false;
@@ -37,11 +37,27 @@ bool error_set(struct error **errp, const char *fmt, ...)
     struct error *err = calloc(1, sizeof(*err));
     if (!err)
         abort();
+    err->class = class;
+    err->message = format_text(fmt, args);
+    *errp = err;
+    return false;
+}
+
+bool error_set(struct error **errp, const char *fmt, ...)
+{
     va_list args;
     va_start(args, fmt);
-    err->message = format_text(fmt, args);
+    set(errp, ERROR_GENERIC, fmt, args);
     va_end(args);
-    *errp = err;
+    return false;
+}
+
+bool error_set_class(struct error **errp, enum error_class class, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    set(errp, class, fmt, args);
+    va_end(args);
     return false;
 }
 

@@ -118,7 +118,7 @@ static bool set_backend(struct device *device, void *field, const struct propert
     if (!backend && machine_find_device(m, value))
         return error_set(errp, "Invalid parameter type for '%s', expected: memory-backend ('%s' is a device)", p->name, value);
     if (!backend && *value) {
-        error_set(errp, "Device '%s' not found", value);
+        error_set_class(errp, ERROR_DEVICE_NOT_FOUND, "Device '%s' not found", value);
         error_hint(errp, "'%s' names a memory backend; create it first with object_add (or -object).", p->name);
         return false;
     }
@@ -219,6 +219,7 @@ bool device_realize(struct device *device, struct error **errp)
     if (device->type->realize && !device->type->realize(device, errp))
         return false;
     device->realized = true;
+    device->unnamed_number = device->id ? 0 : m->unnamed_devices++;
     struct device **end = &m->devices;
     while (*end)
         end = &(*end)->next;

@@ -52,6 +52,7 @@ struct device_type {
 struct device {
     const struct device_type *type;
     char *id;                // NULL: unnamed
+    unsigned unnamed_number; // without id: the path is /machine/peripheral-anon/device[N]
     struct machine *machine;
     struct device *next;     // all devices of the machine, in order of creation
     bool realized, hotplugged, deleting;

@@ -20,6 +20,8 @@ enum machine_request { // bits
     REQUEST_POWERDOWN = 4, // press the power button
     REQUEST_QUIT = 8,     // the user or a signal wants out
     REQUEST_STOP = 16,
+    REQUEST_USER_RESET = 64, // as REQUEST_RESET, but the user wants it
+    REQUEST_SIGNAL = 128,    // with REQUEST_QUIT: a signal came
 };
 
 // Plug in two steps: `check` may refuse and changes nothing, `plug` cannot fail. Who creates a device for the user
@@ -35,12 +37,15 @@ struct hotplug_ops {
 // Things that monitors tell their users; `device` may be NULL.
 enum machine_event { EVENT_DEVICE_DELETED, EVENT_ACPI_OST, EVENT_UNPLUG_REFUSED, EVENT_STOP, EVENT_RESUME, EVENT_RESET, EVENT_SHUTDOWN, EVENT_POWERDOWN,
                      EVENT_NOTICE }; // `text` for a person who watches
-struct event_details { const char *id; int slot; uint32_t source, status; bool guest; const char *text; };
+// guest, reason: who wanted a reset or a shutdown, and how ("guest-reset", "host-qmp-quit").
+struct event_details { const char *id; int slot; uint32_t source, status; bool guest; const char *text, *reason; unsigned unnamed_number; };
 struct event_sink { void (*event)(void *opaque, enum machine_event event, const struct event_details *details); void *opaque; struct event_sink *next; };
 
 struct memory_backend;
+struct gdbstub;
 struct machine {
     const char *type_name;       // "pc"
+    const char *name;            // -name; NULL: none
     struct address_space memory, ports;
     struct clock clock;
     struct loop *loop;
@@ -48,6 +53,7 @@ struct machine {
     unsigned ram_slots;
     unsigned cpu_count;
     bool acpi, no_reboot, no_shutdown;
+    bool counted_time;           // virtual time is the instruction count: nothing shows the host's time
     uint64_t seed;
     uint64_t random_state;
     enum run_state state;
@@ -55,18 +61,21 @@ struct machine {
     int exit_code;               // isa-debug-exit and friends; used when REQUEST_QUIT
     const char *shutdown_cause;
     struct device *devices;
+    unsigned unnamed_devices;    // realized without an id so far
     struct device_registry registry;
     const struct hotplug_ops *hotplug;
     struct event_sink *sinks;
     struct memory_device_state *memory_devices; // hw/mem; NULL without maxmem
     struct backend_list *backends;              // backends/
     struct chardev_list *chardevs;              // chardev/
+    struct gdbstub *gdbstub;                    // gdbstub/; NULL: none was made
     const struct irq *isa_irqs;                 // the 16 wires of the ISA bus, for isa-* devices; hw/pc sets it (NULL: no interrupts)
     // Other vCPUs leave generated code and park until end (with one thread: nothing to wait for). Nestable.
     void (*safe_point_begin)(struct machine *machine);
     void (*safe_point_end)(struct machine *machine);
+    struct pci_bus *pci_bus;     // for PCI devices; NULL: none
     struct input *input;         // ui/: never NULL in a machine that runs
-    struct screen *screen;       // ui/
+    struct screen *screen;       // ui/: what a display device draws on, there even when none is
     struct ui *ui;               // ui/: NULL without a window
     unsigned mouse_buttons;      // that mouse_button in the monitor holds down
     void *pc;                    // the board's own (hw/pc)

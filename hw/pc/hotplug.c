@@ -46,7 +46,7 @@ static bool unplug_request(struct machine *machine, struct device *device, struc
 static void unplug(struct machine *machine, struct device *device)
 {
     struct pc_dimm *dimm = pc_dimm_of(device);
-    struct event_details details = { .id = device->id, .slot = dimm->slot };
+    struct event_details details = { .id = device->id, .slot = dimm->slot, .unnamed_number = device->unnamed_number };
     machine->safe_point_begin(machine);
     mem_hotplug_unplug(&pc_of(machine)->mem_hotplug, dimm);
     pc_dimm_unplug(machine, dimm);
@@ -120,11 +120,26 @@ struct device *pc_add_device(struct machine *machine, const char *name, const ch
     return device;
 }
 
+#define ANONYMOUS "/machine/peripheral-anon/device["
+
+// text: "0]"
+static struct device *find_unnamed(struct machine *machine, const char *text)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    struct device *d = *text >= '0' && *text <= '9' && !strcmp(end, "]") ? machine->devices : NULL;
+    while (d && (d->id || d->unnamed_number != number))
+        d = d->next;
+    return d;
+}
+
 bool pc_remove_device(struct machine *machine, const char *id, struct error **errp)
 {
     const char *name = strncmp(id, "/machine/peripheral/", 20) ? id : id + 20;
     struct device *device = machine_find_device(machine, name);
+    if (!strncmp(id, ANONYMOUS, strlen(ANONYMOUS)))
+        device = find_unnamed(machine, id + strlen(ANONYMOUS));
     if (!device)
-        return error_set(errp, "Device '%s' not found", id);
+        return error_set_class(errp, ERROR_DEVICE_NOT_FOUND, "Device '%s' not found", id);
     return unplug_request(machine, device, errp);
 }

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "hw/char/debugcon.h"
+#include "hw/display/vga_pci.h"
 #include "hw/input/i8042_input.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/pc/internal.h"
 #include "target/i386/disas.h"
 #include "target/i386/engine_target.h"
+#include "ui/screen.h"
 #include "util/error.h"
 
 #define GIB (1ull << 30)
@@ -259,6 +261,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->screen = options->screen;
     m->no_reboot = options->no_reboot;
     m->no_shutdown = options->no_shutdown;
+    m->counted_time = options->engine.icount_shift >= 0;
     m->seed = m->random_state = options->seed;
     m->state = RUN_STATE_PRELAUNCH;
     m->registry = (struct device_registry){ .types = user_types, .count = sizeof user_types / sizeof *user_types };
@@ -283,6 +286,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     }
     build_interrupts(pc);
     m->isa_irqs = pc->isa;
+    m->pci_bus = &pc->pci;
     if (!build_chips(pc, errp)) {
         pc_free(m);
         return NULL;
@@ -336,6 +340,8 @@ static void put_firmware_data(struct pc *pc)
         physical_write(&m->memory, pc->acpi_base, pc->acpi_tables, pc->acpi_size);
         physical_write(&m->memory, pc->rsdp, rsdp, sizeof rsdp);
     }
+    if (vga_find(m))
+        boot_screen_apply(&pc->boot_screen, vga_find(m));
     linux_boot_load(pc->boot, &m->memory);
     linux_boot_start_cpu(pc->boot, pc->cpus[0].cpu);
 }
@@ -394,9 +400,17 @@ bool pc_start(struct machine *m, struct error **errp)
     if (m->ram_size < (16ull << 20))
         return error_set(errp, "-m: a kernel needs at least 16 MiB of RAM, not %llu bytes", (unsigned long long)m->ram_size);
     build_e820(pc);
+    struct vga_device *vga = vga_find(m);
+    if (vga) {
+        if (!boot_screen_parse(pc->options.append, &pc->boot_screen, errp) || !boot_screen_fits(&pc->boot_screen, vga, errp))
+            return false;
+        pc->boot_screen.base = vga_linear_base(vga);
+        pc->boot_screen.size = (uint32_t)vga->vga.vram->size;
+    }
     struct linux_boot_options o = { .kernel = pc->options.kernel, .initrd = pc->options.initrd, .append = pc->options.append,
                                     .unpack = pc->options.unpack, .low_ram_end = pc->low_ram, .initrd_limit = pc->acpi_base,
-                                    .rsdp = m->acpi ? pc->rsdp : 0, .e820 = pc->e820, .e820_count = pc->e820_count };
+                                    .rsdp = m->acpi ? pc->rsdp : 0, .e820 = pc->e820, .e820_count = pc->e820_count,
+                                    .screen = vga ? &pc->boot_screen : NULL };
     pc->boot = linux_boot_prepare(&o, errp);
     if (!pc->boot)
         return false;
@@ -427,14 +441,32 @@ void pc_continue(struct machine *m)
     machine_send_event(m, EVENT_RESUME, &(struct event_details){ 0 });
 }
 
-static void handle_shutdown(struct pc *pc, bool guest)
+static void handle_shutdown(struct pc *pc, bool guest, const char *reason)
 {
     struct machine *m = &pc->machine;
-    machine_send_event(m, EVENT_SHUTDOWN, &(struct event_details){ .guest = guest });
-    if (m->no_shutdown)
-        m->state = RUN_STATE_SHUTDOWN;
-    else
+    machine_send_event(m, EVENT_SHUTDOWN, &(struct event_details){ .guest = guest, .reason = reason });
+    if (!m->no_shutdown) {
         machine_request(m, REQUEST_QUIT);
+        return;
+    }
+    bool was_running = m->state == RUN_STATE_RUNNING;
+    m->state = RUN_STATE_SHUTDOWN;
+    if (was_running)
+        machine_send_event(m, EVENT_STOP, &(struct event_details){ 0 });
+}
+
+static void handle_reset(struct pc *pc, bool guest)
+{
+    struct machine *m = &pc->machine;
+    const char *reason = guest ? "guest-reset" : "host-qmp-system-reset";
+    if (m->no_reboot) {
+        handle_shutdown(pc, guest, reason);
+        return;
+    }
+    machine_send_event(m, EVENT_RESET, &(struct event_details){ .guest = guest, .reason = reason });
+    reset_machine(pc);
+    if (m->state != RUN_STATE_RUNNING)
+        m->state = RUN_STATE_PRELAUNCH; // whatever stopped it is over; cont starts it
 }
 
 // Requests made since the last look. False: leave for good.
@@ -442,20 +474,16 @@ static bool handle_requests(struct pc *pc)
 {
     struct machine *m = &pc->machine;
     uint32_t requests = atomic_exchange(&m->requests, 0);
+    if ((requests & (REQUEST_QUIT | REQUEST_SIGNAL)) == (REQUEST_QUIT | REQUEST_SIGNAL))
+        machine_send_event(m, EVENT_SHUTDOWN, &(struct event_details){ .reason = "host-signal" });
     if (requests & REQUEST_QUIT) {
         atomic_fetch_or(&m->requests, REQUEST_QUIT);
         return false;
     }
     if (requests & REQUEST_SHUTDOWN)
-        handle_shutdown(pc, true);
-    if (requests & REQUEST_RESET) {
-        if (m->no_reboot) {
-            handle_shutdown(pc, true);
-        } else {
-            machine_send_event(m, EVENT_RESET, &(struct event_details){ .guest = true });
-            reset_machine(pc);
-        }
-    }
+        handle_shutdown(pc, true, "guest-shutdown");
+    if (requests & (REQUEST_RESET | REQUEST_USER_RESET))
+        handle_reset(pc, !(requests & REQUEST_USER_RESET));
     if (requests & REQUEST_POWERDOWN) {
         machine_send_event(m, EVENT_POWERDOWN, &(struct event_details){ 0 });
         if (!m->acpi || !pm_power_button(&pc->pm))

@@ -33,6 +33,7 @@ void pc_free(struct machine *machine);
 // Cold or hot: new device of a type by name with properties "key=value,...": checks, plugs. id may be NULL.
 struct device *pc_add_device(struct machine *machine, const char *type, const char *id, const char *const (*properties)[2],
                              unsigned property_count, struct error **errp);
+// id: or the path /machine/peripheral/ID, /machine/peripheral-anon/device[N].
 // device_del: asks the guest (or fails with a reason). The device goes later.
 bool pc_remove_device(struct machine *machine, const char *id, struct error **errp);
 // Loads the kernel, resets, ready to run. Fails when e.g. the initrd does not fit.

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+//
+// QMP on a character device: greeting, negotiation, one command after the other, events.
+//
+// Output waits here and goes to the device in pieces that it takes without waiting, so a slow reader costs the machine nothing.
+// While more than UNREAD_MAX bytes are unread no further command is taken: replies are never dropped. Events come
+// whether or not somebody reads; those that find EVENTS_MAX bytes unread are dropped whole, and stderr says so once.
+#include "monitor/monitor.h"
+#if HAVE_JANSSON
+#include "monitor/qmp.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "chardev/chardev.h"
+#include "monitor/qmp_scan.h"
+#include "util/version.h"
+
+#define INPUT_MAX 4096
+#define UNREAD_MAX ((size_t)64 << 10)
+#define EVENTS_MAX ((size_t)1 << 20)
+
+struct qmp {
+    struct machine *machine;
+    struct chardev *chardev;
+    struct event_sink sink;
+    struct qmp_scan scan;
+    bool pretty, negotiated, dropping, closing;
+    json_t *late;                // reply that waits until the machine took the command's request
+    bool late_posted;
+    uint8_t input[INPUT_MAX];    // not yet looked at: input[taken..count)
+    size_t taken, count;
+    char *output;                // not yet given to the device
+    size_t length, capacity;
+};
+
+// ---- output
+
+static void pump(struct qmp *q)
+{
+    size_t done = 0;
+    if (!chardev_connected(q->chardev))
+        done = q->length;
+    while (done < q->length) {
+        size_t queued = chardev_queued(q->chardev), room = queued < UNREAD_MAX ? UNREAD_MAX - queued : 0;
+        size_t n = q->length - done < room ? q->length - done : room;
+        if (q->closing)
+            n = q->length - done;
+        if (!n)
+            break;
+        chardev_write(q->chardev, q->output + done, n);
+        done += n;
+    }
+    memmove(q->output, q->output + done, q->length - done);
+    q->length -= done;
+}
+
+static size_t unread(const struct qmp *q) { return q->length + chardev_queued(q->chardev); }
+
+static void put(struct qmp *q, const char *text, size_t len)
+{
+    if (q->length + len > q->capacity) {
+        q->capacity = (q->length + len) * 2;
+        q->output = realloc(q->output, q->capacity);
+        if (!q->output)
+            abort();
+    }
+    memcpy(q->output + q->length, text, len);
+    q->length += len;
+}
+
+// Takes the reference.
+static void send(struct qmp *q, json_t *message)
+{
+    char *text = json_dumps(message, JSON_ENSURE_ASCII | (q->pretty ? JSON_INDENT(4) : 0));
+    if (text) {
+        put(q, text, strlen(text));
+        put(q, "\r\n", 2);
+        free(text);
+    }
+    json_decref(message);
+    pump(q);
+}
+
+static json_t *version(void)
+{
+    int major = 0, minor = 0, micro = 0;
+    sscanf(RAMJET_QEMU_VERSION, "%d.%d.%d", &major, &minor, &micro);
+    return json_pack("{s:{s:i,s:i,s:i},s:s}", "qemu", "micro", micro, "minor", minor, "major", major, "package", "Ramjet " RAMJET_VERSION);
+}
+
+json_t *qmp_query_version(struct machine *machine, const json_t *arguments, struct error **errp) { return version(); }
+
+// ---- events
+
+static void event(void *opaque, enum machine_event what, const struct event_details *details)
+{
+    struct qmp *q = opaque;
+    json_t *data = NULL;
+    const char *name = q->negotiated ? qmp_event(q->machine, what, details, &data) : NULL;
+    if (!name)
+        return;
+    if (unread(q) > EVENTS_MAX) {
+        if (!q->dropping)
+            warn_report("QMP on '%s': the client does not read; events are dropped", chardev_id(q->chardev));
+        q->dropping = true;
+        json_decref(data);
+        return;
+    }
+    q->dropping = false;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t ns = now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+    if (q->machine->counted_time)
+        ns = q->machine->clock.wall_base_ns + clock_now(&q->machine->clock);
+    json_t *message = json_pack("{s:{s:I,s:I},s:s}", "timestamp", "seconds", (json_int_t)(ns / NS_PER_SECOND), "microseconds",
+                                (json_int_t)(ns % NS_PER_SECOND / 1000), "event", name);
+    if (data)
+        json_object_set_new(message, "data", data);
+    send(q, message);
+}
+
+// ---- commands
+
+static const char *const class_names[] = {
+    [ERROR_GENERIC] = "GenericError", [ERROR_COMMAND_NOT_FOUND] = "CommandNotFound", [ERROR_DEVICE_NOT_FOUND] = "DeviceNotFound",
+    [ERROR_DEVICE_NOT_ACTIVE] = "DeviceNotActive",
+};
+
+// Frees the error.
+static json_t *error_reply(struct error *err)
+{
+    json_t *desc = qmp_text(err->message, strlen(err->message));
+    json_t *reply = json_pack("{s:{s:s,s:o}}", "error", "class", class_names[err->class], "desc", desc);
+    error_free(err);
+    return reply;
+}
+
+static const struct qmp_command *find(const char *name)
+{
+    for (size_t i = 0; i < qmp_command_count; i++)
+        if (!strcmp(qmp_commands[i].name, name))
+            return &qmp_commands[i];
+    return NULL;
+}
+
+static bool check_members(const json_t *request, struct error **errp)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(request))
+        return error_set(errp, "QMP input must be a JSON object");
+    json_object_foreach((json_t *)request, key, value) {
+        if (!strcmp(key, "execute") ? !json_is_string(value) : false)
+            return error_set(errp, "QMP input member 'execute' must be a string");
+        if (!strcmp(key, "arguments") ? !json_is_object(value) : false)
+            return error_set(errp, "QMP input member 'arguments' must be an object");
+        if (strcmp(key, "execute") && strcmp(key, "arguments") && strcmp(key, "id"))
+            return error_set(errp, "QMP input member '%s' is unexpected", key);
+    }
+    return json_object_get(request, "execute") || error_set(errp, "QMP input lacks member 'execute'");
+}
+
+// NULL: *errp is set.
+static json_t *execute(struct qmp *q, const json_t *request, struct error **errp)
+{
+    if (!check_members(request, errp))
+        return NULL;
+    const char *name = qmp_string(request, "execute");
+    const struct qmp_command *command = find(name);
+    bool negotiation = command && command->run == qmp_capabilities;
+    const json_t *arguments = json_object_get(request, "arguments");
+    if (!q->negotiated && !negotiation)
+        error_set_class(errp, ERROR_COMMAND_NOT_FOUND, "Expecting capabilities negotiation with 'qmp_capabilities'");
+    else if (!command)
+        error_set_class(errp, ERROR_COMMAND_NOT_FOUND, "The command %s has not been found", name);
+    else if (q->negotiated && negotiation)
+        error_set_class(errp, ERROR_COMMAND_NOT_FOUND, "Capabilities negotiation is already complete, command ignored");
+    if (*errp || !qmp_check_arguments(command->arguments, arguments, errp))
+        return NULL;
+    json_t *result = command->run(q->machine, arguments, errp);
+    q->negotiated |= negotiation && result;
+    return result;
+}
+
+static void run_more(struct qmp *q);
+
+// The machine looks at requests between two dispatches of the loop.
+static void late_reply(void *opaque)
+{
+    struct qmp *q = opaque;
+    uint32_t waiting = REQUEST_USER_RESET | REQUEST_RESET | REQUEST_POWERDOWN;
+    if (q->late && atomic_load(&q->machine->requests) & waiting) {
+        loop_post(q->machine->loop, late_reply, q);
+        return;
+    }
+    q->late_posted = false;
+    if (!q->late) // the client is gone
+        return;
+    json_t *reply = q->late;
+    q->late = NULL;
+    send(q, reply);
+    run_more(q);
+    chardev_accept_input(q->chardev);
+}
+
+// Events that a command causes come before its reply, also when the machine has to do it first.
+static void reply_to(struct qmp *q, json_t *reply)
+{
+    if (!(atomic_load(&q->machine->requests) & (REQUEST_USER_RESET | REQUEST_POWERDOWN))) {
+        send(q, reply);
+        return;
+    }
+    q->late = reply;
+    if (!q->late_posted)
+        loop_post(q->machine->loop, late_reply, q);
+    q->late_posted = true;
+}
+
+static void handle(struct qmp *q, const char *text, size_t len)
+{
+    json_error_t why;
+    struct error *err = NULL;
+    json_t *request = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why), *result = NULL;
+    if (request)
+        result = execute(q, request, &err);
+    else
+        error_set(&err, "JSON parse error, %s", why.text);
+    json_t *reply = result ? json_pack("{s:o}", "return", result) : error_reply(err);
+    json_t *id = json_is_object(request) ? json_object_get(request, "id") : NULL;
+    if (id)
+        json_object_set(reply, "id", id);
+    json_decref(request);
+    reply_to(q, reply);
+}
+
+static void run_more(struct qmp *q)
+{
+    while (q->taken < q->count && !q->late && unread(q) < UNREAD_MAX) {
+        enum qmp_scan_result result;
+        q->taken += qmp_scan(&q->scan, q->input + q->taken, q->count - q->taken, &result);
+        if (result == QMP_SCAN_TEXT) {
+            handle(q, q->scan.text, q->scan.length);
+        } else if (result == QMP_SCAN_ERROR) {
+            struct error *err = NULL;
+            error_set(&err, "%s", q->scan.error);
+            send(q, error_reply(err));
+        }
+    }
+    if (q->taken == q->count)
+        q->taken = q->count = 0;
+}
+
+// ---- the front end
+
+static size_t can_receive(void *opaque)
+{
+    const struct qmp *q = opaque;
+    return q->count || q->late || unread(q) >= UNREAD_MAX ? 0 : INPUT_MAX;
+}
+
+static void receive(void *opaque, const uint8_t *data, size_t len)
+{
+    struct qmp *q = opaque;
+    if (len > INPUT_MAX - q->count)
+        len = INPUT_MAX - q->count; // can_receive said how much
+    memcpy(q->input + q->count, data, len);
+    q->count += len;
+    run_more(q);
+}
+
+static void forget_client(struct qmp *q)
+{
+    qmp_scan_reset(&q->scan);
+    q->negotiated = q->dropping = false;
+    q->taken = q->count = q->length = 0;
+    json_decref(q->late);
+    q->late = NULL;
+}
+
+static void front_event(void *opaque, enum chardev_event what)
+{
+    struct qmp *q = opaque;
+    if (what == CHARDEV_OPENED) {
+        forget_client(q);
+        send(q, json_pack("{s:{s:o,s:[]}}", "QMP", "version", version(), "capabilities"));
+    } else if (what == CHARDEV_CLOSED) {
+        forget_client(q);
+    } else if (what == CHARDEV_DRAINED) {
+        pump(q);
+        run_more(q);
+    }
+}
+
+struct qmp *qmp_new(struct machine *machine, struct chardev *chardev, bool pretty, struct error **errp)
+{
+    static const struct chardev_front front = { .can_receive = can_receive, .receive = receive, .event = front_event };
+    struct qmp *q = calloc(1, sizeof *q);
+    if (!q)
+        abort();
+    q->machine = machine;
+    q->chardev = chardev;
+    q->pretty = pretty;
+    q->sink = (struct event_sink){ .event = event, .opaque = q, .next = machine->sinks };
+    machine->sinks = &q->sink;
+    if (!chardev_attach(chardev, &front, q, errp)) {
+        machine->sinks = q->sink.next;
+        free(q);
+        return NULL;
+    }
+    return q;
+}
+
+bool qmp_available(struct error **errp) { return true; }
+
+void qmp_free_all(struct machine *machine, struct qmp **list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct qmp *q = list[i];
+        q->closing = true;
+        pump(q);
+        chardev_attach(q->chardev, NULL, NULL, NULL);
+        for (struct event_sink **s = &machine->sinks; *s; s = &(*s)->next) {
+            if (*s == &q->sink) {
+                *s = (*s)->next;
+                break;
+            }
+        }
+        json_decref(q->late);
+        qmp_scan_release(&q->scan);
+        free(q->output);
+        free(q);
+    }
+}
+
+#else
+#include "util/error.h"
+
+bool qmp_available(struct error **errp)
+{
+    return error_set(errp, "QMP is not in this build: libjansson was not there when it was made");
+}
+
+struct qmp *qmp_new(struct machine *machine, struct chardev *chardev, bool pretty, struct error **errp)
+{
+    qmp_available(errp);
+    return NULL;
+}
+
+void qmp_free_all(struct machine *machine, struct qmp **list, size_t count)
+{
+}
+#endif
