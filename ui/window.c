@@ -2,12 +2,7 @@
 //
 // The one file that knows SDL: the window, its events, its pixels. The thread sleeps in poll() on the display's connection and on the
 // eventfd of the other threads, so an idle window costs nothing; SDL_WaitEvent would let the others call into the display.
-//
-// A display that dies must not take the guest with it: Xlib ends the process when its connection breaks, unless its handler
-// does not return. Ours ends this thread. After that nobody calls SDL.
 #include <SDL.h>
-#include <SDL_syswm.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,76 +11,6 @@
 #include <unistd.h>
 #include "ui/input.h"
 #include "ui/internal.h"
-
-static void lose_display(struct ui *ui)
-{
-    atomic_store(&ui->watching, false);
-    atomic_store(&ui->lost, true);
-    pthread_mutex_lock(&ui->lock);
-    ui->finished = true;
-    pthread_cond_broadcast(&ui->moved);
-    pthread_mutex_unlock(&ui->lock);
-    if (ui->input)
-        input_release_all(ui->input);
-}
-
-// ---- Xlib, which SDL has loaded by itself
-
-static pthread_key_t lost_key; // the handler gets no argument of ours
-static pthread_once_t lost_once = PTHREAD_ONCE_INIT;
-
-static void make_key(void) { pthread_key_create(&lost_key, NULL); }
-
-static int x_connection_broke(void *display)
-{
-    struct ui *ui = pthread_getspecific(lost_key);
-    if (!ui)
-        return 0; // not our thread: Xlib ends the process
-    lose_display(ui);
-    pthread_exit(NULL);
-}
-
-static void guard_display(struct ui *ui)
-{
-    void *xlib = dlopen("libX11.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    void *(*set)(int (*)(void *)) = NULL;
-    pthread_once(&lost_once, make_key);
-    pthread_setspecific(lost_key, ui);
-    if (xlib)
-        *(void **)&set = dlsym(xlib, "XSetIOErrorHandler");
-    if (set)
-        set(x_connection_broke);
-}
-
-// The descriptor of the connection, -1: this kind of display has none.
-static int display_fd(struct ui *ui)
-{
-    SDL_SysWMinfo info;
-    SDL_VERSION(&info.version);
-    if (!SDL_GetWindowWMInfo(ui->window, &info))
-        return -1;
-    const char *library = NULL, *function = NULL;
-    void *display = NULL;
-#if defined SDL_VIDEO_DRIVER_X11
-    if (info.subsystem == SDL_SYSWM_X11) {
-        library = "libX11.so.6";
-        function = "XConnectionNumber";
-        display = info.info.x11.display;
-    }
-#endif
-#if defined SDL_VIDEO_DRIVER_WAYLAND
-    if (info.subsystem == SDL_SYSWM_WAYLAND) {
-        library = "libwayland-client.so.0";
-        function = "wl_display_get_fd";
-        display = info.info.wl.display;
-    }
-#endif
-    void *handle = library ? dlopen(library, RTLD_LAZY | RTLD_NOLOAD) : NULL;
-    int (*number)(void *) = NULL;
-    if (handle)
-        *(void **)&number = dlsym(handle, function);
-    return number ? number(display) : -1;
-}
 
 // ---- pixels
 
@@ -154,14 +79,21 @@ static void set_title(struct ui *ui)
 
 void window_set_full_screen(struct ui *ui, bool on)
 {
-    if (on && !ui->full_screen)
-        SDL_GetWindowSize(ui->window, &ui->normal_width, &ui->normal_height);
-    if (SDL_SetWindowFullscreen(ui->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0)) {
-        ui_say(ui, true, "no full screen: %s", SDL_GetError());
+    SDL_Rect all;
+    if (on == ui->full_screen)
         return;
-    }
-    if (!on && ui->full_screen) // not every X server has a window manager that does it
+    if (display_has_manager(ui)) {
+        if (SDL_SetWindowFullscreen(ui->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0)) {
+            ui_say(ui, true, "no full screen: %s", SDL_GetError());
+            return;
+        }
+    } else if (on && !SDL_GetDisplayBounds(SDL_GetWindowDisplayIndex(ui->window), &all)) { // a bare X server
+        SDL_GetWindowSize(ui->window, &ui->normal_width, &ui->normal_height);
+        SDL_SetWindowPosition(ui->window, all.x, all.y);
+        SDL_SetWindowSize(ui->window, all.w, all.h);
+    } else {
         SDL_SetWindowSize(ui->window, ui->normal_width, ui->normal_height);
+    }
     ui->full_screen = on;
     take_surface(ui);
 }
@@ -367,7 +299,7 @@ bool window_open(struct ui *ui, char **why)
         return false;
     }
     SDL_SetWindowMinimumSize(ui->window, 40 * ui->font.width, 12 * ui->font.height);
-    guard_display(ui);
+    display_guard(ui);
     SDL_StartTextInput();
     tabs_update(ui);
     atomic_store(&ui->watching, true);
@@ -409,7 +341,7 @@ void window_run(struct ui *ui)
         if (fds[0].revents && read(ui->wake_fd, &count, sizeof count) < 0)
             continue;
         if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL)) {
-            lose_display(ui);
+            display_lose(ui);
             return;
         }
         while (SDL_PollEvent(&e))
@@ -423,5 +355,5 @@ void window_close(struct ui *ui)
         SDL_SetRelativeMouseMode(SDL_FALSE);
     SDL_DestroyWindow(ui->window);
     SDL_QuitSubSystem(SDL_INIT_VIDEO);
-    pthread_setspecific(lost_key, NULL);
+    display_unguard();
 }
