@@ -24,5 +24,9 @@ void input_set_sink(struct input *input, const struct input_sink *sink);
 void input_key(struct input *input, unsigned code, bool down);
 void input_pointer(struct input *input, int dx, int dy, int wheel, unsigned buttons);
 void input_release_all(struct input *input); // focus lost: no key stays down
+// Press keys together, in that order, and let them go hold_ms milliseconds of host time later; one chord after the other. Machine
+// thread.
+#define INPUT_CHORD 16
+void input_chord(struct input *input, const unsigned *codes, unsigned count, unsigned hold_ms);
 // "ctrl-alt-delete", "ret", "a": QEMU's names of keys; 0: unknown.
 unsigned input_key_code(const char *name);
