@@ -94,6 +94,7 @@ HW_CORE_SRCS := \
     hw/core/machine.c
 
 UI_SRCS := \
+    ui/display.c \
     ui/draw.c \
     ui/font.c \
     ui/input.c \
