@@ -126,6 +126,7 @@ TARGET_I386_SRCS := \
     target/i386/control.c \
     target/i386/cpu.c \
     target/i386/cpuid.c \
+    target/i386/debug.c \
     target/i386/decode.c \
     target/i386/disas.c \
     target/i386/dump.c \
