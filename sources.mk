@@ -181,13 +181,18 @@ HW_MISC_SRCS := \
     hw/misc/debug_exit.c
 
 HW_PC_SRCS := \
+    hw/pc/acpi_buffer.c \
     hw/pc/acpi_tables.c \
     hw/pc/boot_font.c \
+    hw/pc/boot_ram.c \
     hw/pc/boot_screen.c \
     hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
+    hw/pc/numa.c \
+    hw/pc/numa_options.c \
     hw/pc/pc.c \
+    hw/pc/srat.c \
     hw/pc/unpack.c
 
 GDBSTUB_SRCS := \
