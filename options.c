@@ -263,11 +263,13 @@ static bool parse_smp(struct options *o, const char *text, struct error **errp)
     return ok;
 }
 
-// A size of -m: plain numbers are MiB.
+// A size of -m. As in QEMU, a plain number is MiB for the size and bytes for maxmem.
 static bool memory_size(const struct pair *k, uint64_t *out, struct error **errp)
 {
     const char *end = k->value + strspn(k->value, "0123456789");
-    if (*k->value && !*end) {
+    size_t length = strlen(k->value);
+    bool plain_fraction = memchr(k->value, '.', length) && k->value[length - 1] >= '0' && k->value[length - 1] <= '9';
+    if (length && !*end && *k->key == 's') {
         struct pair plain = *k;
         if (!number("m", &plain, UINT64_MAX >> 20, out, NULL))
             return error_set(errp, "-m: Value '%s' is out of range for parameter '%s'", k->value, k->key);
@@ -275,10 +277,10 @@ static bool memory_size(const struct pair *k, uint64_t *out, struct error **errp
         return true;
     }
     struct error *why = NULL;
-    if (parse_size(k->value, out, &why))
+    if (!plain_fraction && parse_size(k->value, out, &why))
         return true;
     error_free(why);
-    if (*k->value == '-' || strspn(k->value, "0123456789") > 18 || strspn(k->value, "0123456789E") == strlen(k->value))
+    if (*k->value == '-' || strspn(k->value, "0123456789") > 18 || (length && strspn(k->value, "0123456789E") == length))
         return error_set(errp, "-m: Value '%s' is out of range for parameter '%s'", k->value, k->key);
     error_set(errp, "-m: Parameter '%s' expects a non-negative number below 2^64, not '%s'", k->key, k->value);
     error_hint(errp, "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively (also KiB, GB, ...).");
@@ -293,6 +295,8 @@ static bool parse_memory(struct options *o, struct memory_words *w, const char *
 {
     static const char *const known[] = { "size", "slots", "maxmem" };
     struct pairs p;
+    if (strstr(text, ",,"))
+        return error_set(errp, "-m %s: there is nothing between two commas", text);
     bool ok = split(&p, "m", text, "size", errp);
     for (unsigned i = 0; ok && i < p.count; i++) {
         struct pair *k = &p.items[i];
@@ -332,6 +336,8 @@ static bool finish_memory(struct options *o, const struct memory_words *w, struc
                          (unsigned long long)ram);
     if (!memory_device_check_options(ram, &max, w->slots, w->slots_given, 0, 64, errp)) { // the machine knows phys_bits
         error_prefix(errp, "-m: ");
+        if (w->max_given && max < 1 << 20)
+            error_hint(errp, "A plain number of maxmem is bytes; maxmem=%lluM would be MiB.", (unsigned long long)max);
         return false;
     }
     o->pc.ram_size = ram;

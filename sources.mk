@@ -208,6 +208,7 @@ MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_numa.c \
     monitor/cmd_plug.c \
     monitor/cmd_screen.c \
     monitor/hmp.c \

@@ -262,6 +262,7 @@ static bool build_chips(struct pc *pc, struct error **errp)
 struct machine *pc_new(const struct pc_options *options, struct loop *loop, struct chardev_list *chardevs, struct error **errp)
 {
     if (options->cpu_count > MAX_PC_CPUS) {
+        backend_list_free(options->backends);
         error_set(errp, "-smp %u: this machine has at most %u CPUs", options->cpu_count, MAX_PC_CPUS);
         return NULL;
     }
@@ -545,6 +546,7 @@ int pc_run(struct machine *m)
 }
 
 const struct numa *pc_numa(struct machine *m) { return &pc_of(m)->numa; }
+const struct pc_options *pc_options(struct machine *m) { return &pc_of(m)->options; }
 struct engine *pc_engine(struct machine *m) { return pc_of(m)->engine; }
 struct x86_cpu *pc_cpu(struct machine *m, unsigned index) { return index < m->cpu_count ? pc_of(m)->cpus[index].cpu : NULL; }
 const char *pc_boot_description(struct machine *m) { return pc_of(m)->boot ? linux_boot_description(pc_of(m)->boot) : NULL; }
