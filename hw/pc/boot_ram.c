@@ -45,7 +45,7 @@ static struct memory_backend *take_one(struct pc *pc, struct error **errp)
         return backend_take_boot(m->backends, o->memory_backend, m->ram_size, errp);
     }
     if (backend_find(m->backends, DEFAULT_ID)) {
-        error_set(errp, "object name '" DEFAULT_ID "' is reserved for the default RAM backend, it can't be used for any other purposes");
+        error_set(errp, "object's id '" DEFAULT_ID "' is reserved for the default RAM backend, it can't be used for any other purposes");
         error_hint(errp, "Change the object's 'id' to something else or disable automatic creation of the default RAM backend by setting "
                    "'memory-backend=" DEFAULT_ID "' with '-machine'.");
         return NULL;
