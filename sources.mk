@@ -207,13 +207,18 @@ HW_MISC_SRCS := \
     hw/misc/pvpanic.c
 
 HW_PC_SRCS := \
+    hw/pc/acpi_buffer.c \
     hw/pc/acpi_tables.c \
     hw/pc/boot_font.c \
+    hw/pc/boot_ram.c \
     hw/pc/boot_screen.c \
     hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
+    hw/pc/numa.c \
+    hw/pc/numa_options.c \
     hw/pc/pc.c \
+    hw/pc/srat.c \
     hw/pc/state.c \
     hw/pc/unpack.c
 
@@ -240,6 +245,7 @@ MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_numa.c \
     monitor/cmd_plug.c \
     monitor/cmd_screen.c \
     monitor/cmd_ui.c \
