@@ -198,7 +198,8 @@ def pretty():
                 text = b''
                 while not text.endswith(b'\n}\r\n'):
                     text += s.recv(4096)
-                assert text.startswith(b'{\n    "QMP": {\n        "version": {'), text
+                assert text.startswith(b'{\r\n    "QMP": {\r\n        "version": {\r\n'), text
+                assert text.count(b'\n') == text.count(b'\r\n'), text
                 json.loads(text)
 
 
@@ -281,8 +282,8 @@ def memory(c):
 
 def paths(c):
     """Needs what memory() left."""
-    equal(c.cmd('qom-list', path='/machine/peripheral'), [{'name': 'type', 'type': 'string'}, {'name': 'd1', 'type': 'child<pc-dimm>'},
-                                                          {'name': 'd2', 'type': 'child<pc-dimm>'}])
+    equal(sorted((x['name'], x['type']) for x in c.cmd('qom-list', path='/machine/peripheral')),
+          [('d1', 'child<pc-dimm>'), ('d2', 'child<pc-dimm>'), ('type', 'string')])
     names = {x['name']: x['type'] for x in c.cmd('qom-list', path='/machine/peripheral/d1')}
     for name, kind in (('type', 'string'), ('hotplugged', 'bool'), ('realized', 'bool'), ('memdev', 'link<memory-backend>'), ('slot', 'int32'),
                        ('addr', 'uint64'), ('node', 'uint32'), ('size', 'uint64')):
@@ -644,7 +645,8 @@ def long_reply():
 
 def client_gone():
     """A client leaves in the middle of its replies, and while a reset is on its way."""
-    with machine() as v:
+    ramjet_only()           # QEMU's parser keeps what the client before left
+    with machine(reboot=True) as v:
         for tail in (b'', b'{"execute":"system_reset"}'):
             c = Client(v.qp)
             c.send(b'{"execute":"query-commands"}' * 300 + tail)
