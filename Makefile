@@ -34,8 +34,8 @@ MODE_CFLAGS_tsan := -O1 -g -fsanitize=thread
 MODE_CFLAGS_cov := -O0 -g --coverage
 
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
-# Sanitizers blur the flow that this warning reasons about.
-ifneq ($(filter asan ubsan tsan,$(MODE)),)
+# Sanitizers and no optimization blur the flow that these warnings reason about.
+ifneq ($(MODE),opt)
 WARNINGS += -Wno-maybe-uninitialized -Wno-format-truncation
 endif
 BASE_CFLAGS := -std=gnu11 $(WARNINGS) -ffp-contract=off -fno-strict-aliasing -pthread -I. -I$(B)/gen
@@ -75,6 +75,10 @@ ALL_LDFLAGS = $(filter -fsanitize=% --coverage,$(MODE_CFLAGS_$(MODE))) -pthread 
 # ---- what is built
 
 include sources.mk
+
+# A window needs both; without, ui/no_window.c stands in its place.
+WINDOW_SRCS := $(filter-out ui/input.c ui/screen.c ui/png.c ui/options.c ui/no_window.c,$(UI_SRCS))
+SRCS := $(filter-out $(if $(and $(filter sdl2,$(HAVE)),$(filter vterm,$(HAVE))),ui/no_window.c,$(WINDOW_SRCS)),$(SRCS))
 
 # C that may run while the guest's vector registers are live in the host's: general registers only.
 # GENERAL_REGS_SRCS comes from sources.mk.

@@ -9,10 +9,14 @@
 #include <unistd.h>
 #include "backends/memory_backend.h"
 #include "chardev/chardev.h"
+#include "gdbstub/gdbstub.h"
 #include "hw/pc/pc.h"
 #include "monitor/internal.h"
 #include "monitor/monitor.h"
 #include "options.h"
+#include "ui/input.h"
+#include "ui/screen.h"
+#include "ui/ui.h"
 #include "softmmu/ram_guard.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -23,11 +27,11 @@
 // For the handlers below.
 static struct machine *signal_machine;
 static struct chardev_list *signal_chardevs;
-static volatile sig_atomic_t ended; // before there was a machine
+static volatile sig_atomic_t ended; // by this signal; also before there was a machine
 
 static void on_signal(int number)
 {
-    ended = 1;
+    ended = number;
     if (signal_machine)
         machine_request(signal_machine, REQUEST_QUIT | REQUEST_SIGNAL);
 }
@@ -79,6 +83,8 @@ struct session {
     struct loop *loop;
     struct chardev_list *chardevs;
     struct machine *machine;
+    struct ui *ui;             // NULL: no window
+    struct monitor_ui *monitor_ui;
     struct chardev *monitor_devices[MAX_MONITORS];
     struct monitor *monitors[MAX_MONITORS];
     size_t device_count, monitor_count;
@@ -132,7 +138,33 @@ static bool open_qmp(struct session *s, size_t i, struct error **errp)
     return false;
 }
 
-// Serial ports and monitors, with QEMU's defaults: -nographic and a terminal mean both on stdio.
+// -display sdl must have its window. Without -display there is one if a display is there.
+static bool open_window(struct session *s, struct error **errp)
+{
+    struct options *o = &s->options;
+    struct error *why = NULL;
+    bool display = getenv("DISPLAY") || getenv("WAYLAND_DISPLAY"), wanted = o->window;
+    if (o->nographic || (o->display_given && !wanted))
+        return true;
+    o->ui.title = o->name;
+    if (wanted || display)
+        s->ui = ui_new(&o->ui, s->loop, &why);
+    if (s->ui) {
+        ui_attach_consoles(s->ui, s->chardevs);
+    } else if (wanted) {
+        error_prefix(&why, "-display sdl: ");
+        error_hint(&why, "-nographic puts serial port and monitor on this terminal; -display none runs without both");
+        error_propagate(errp, why);
+        return false;
+    } else if (isatty(0) && !o->serials.count && !o->nodefaults) {
+        fprintf(stderr, "ramjet: %s: the serial port is on this terminal (Ctrl-A h for help); DISPLAY names an X server for a window\n",
+                why ? error_message(why) : "no display");
+    }
+    error_free(why);
+    return true;
+}
+
+// Serial ports and monitors, with QEMU's defaults: a window has both; -nographic and a terminal mean both on stdio.
 static bool open_consoles(struct session *s, struct error **errp)
 {
     struct options *o = &s->options;
@@ -142,10 +174,13 @@ static bool open_consoles(struct session *s, struct error **errp)
             return false;
     }
     bool default_serial = !o->serials.count && !o->nodefaults, default_monitor = !o->monitors.count && !o->mon_count && !o->qmps.count && !o->nodefaults;
-    if (default_serial && (o->nographic || isatty(0))) {
+    if (s->ui) {
+        if (default_serial)
+            o->serials.items[o->serials.count++] = "vc";
+        if (default_monitor)
+            o->monitors.items[o->monitors.count++] = "vc";
+    } else if (default_serial && (o->nographic || isatty(0))) {
         o->serials.items[o->serials.count++] = default_monitor ? "mon:stdio" : "stdio";
-        if (!o->nographic)
-            fprintf(stderr, "ramjet: no window in this version: serial port%s on this terminal (Ctrl-A h for help)\n", default_monitor ? " and monitor" : "");
     }
     if (o->serials.count > PC_MAX_SERIAL)
         return error_set(errp, "-serial: at most %d serial ports", PC_MAX_SERIAL);
@@ -196,6 +231,8 @@ static bool add_devices(struct session *s, struct error **errp)
     for (size_t i = 0; i < o->objects.count; i++)
         if (!with_option("object", o->objects.items[i], backend_new_option(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
             return false;
+    if (o->vga && !with_option("vga", "std", pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp) != NULL, errp))
+        return false;
     for (size_t i = 0; i < o->devices.count; i++) {
         char *text = strdup(o->devices.items[i]);
         bool ok = with_option("device", o->devices.items[i], device_add_text(s->machine, text, errp), errp);
@@ -214,7 +251,9 @@ static bool start(struct session *s, struct error **errp)
     s->loop = loop_new();
     s->chardevs = chardev_list_new(s->loop);
     catch_signals(s->chardevs);
-    if (!open_consoles(s, errp))
+    s->options.pc.input = input_new(s->loop);
+    s->options.pc.screen = screen_new();
+    if (!open_window(s, errp) || !open_consoles(s, errp))
         return false;
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)
@@ -231,19 +270,28 @@ static bool start(struct session *s, struct error **errp)
             return false;
         s->monitor_count++;
     }
+    static const struct gdbstub_ops gdb_ops = { .command = monitor_run };
+    gdbstub_new(s->machine, &gdb_ops);
+    if (o->gdb && !with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp))
+        return false;
     for (size_t i = 0; i < s->control_count; i++) {
         s->qmps[i] = qmp_new(s->machine, s->controls[i].device, s->controls[i].pretty, errp);
         if (!s->qmps[i])
             return false;
         s->qmp_count++;
     }
+    if (s->ui)
+        s->monitor_ui = monitor_ui_new(s->machine, s->ui, s->options.pc.screen, s->options.pc.input);
     return true;
 }
 
-static void finish(struct session *s)
+static void finish(struct session *s, int code)
 {
     signal_machine = NULL;
+    if (s->ui)
+        ui_stop(s->ui);
     if (s->machine) {
+        gdbstub_free(s->machine->gdbstub, code, ended);
         monitor_free_all(s->machine, s->monitors, s->monitor_count);
         qmp_free_all(s->machine, s->qmps, s->qmp_count);
         pc_free(s->machine);
@@ -253,6 +301,12 @@ static void finish(struct session *s)
         signal(SIGABRT, SIG_DFL);
         chardev_list_free(s->chardevs);
     }
+    if (s->ui)
+        ui_free(s->ui);
+    free(s->monitor_ui);
+    input_free(s->options.pc.input);
+    if (s->options.pc.screen)
+        screen_free(s->options.pc.screen);
     if (s->loop)
         loop_free(s->loop);
     log_flush();
@@ -270,7 +324,7 @@ int main(int argc, char **argv)
     } else {
         if (start(s, &err))
             code = pc_run(s->machine);
-        finish(s);
+        finish(s, code);
         if (err)
             error_report(err);
     }

@@ -12,6 +12,7 @@
 #include "chardev/chardev.h"
 #include "hw/char/debugcon.h"
 #include "hw/char/serial16550.h"
+#include "hw/display/vga_pci.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/mem/memory_device.h"
 #include "hw/mem/pc_dimm.h"
@@ -371,6 +372,30 @@ static bool parse_icount(struct options *o, const char *text, struct error **err
     return ok;
 }
 
+// -vga wins over the default, which is std unless -nodefaults, or a VGA among the devices.
+static bool parse_vga(struct options *o, const char *value, struct error **errp)
+{
+    if (!strcmp(value, "help")) {
+        puts("none                 no graphic card\nstd                  standard VGA (default)");
+        return o->done = true;
+    }
+    if (strcmp(value, "std") && strcmp(value, "none"))
+        return error_set(errp, "-vga %s: unknown vga type (std, none)", value);
+    o->vga_given = true;
+    o->vga = *value == 's' ? "VGA" : NULL;
+    return true;
+}
+
+static void default_vga(struct options *o)
+{
+    if (o->vga_given || o->nodefaults)
+        return;
+    o->vga = "VGA";
+    for (size_t i = 0; i < o->devices.count; i++)
+        if (strcspn(o->devices.items[i], ",") == 3 && !strncmp(o->devices.items[i], "VGA", 3))
+            o->vga = NULL;
+}
+
 // ---- help
 
 static void print_version(void)
@@ -403,7 +428,7 @@ static void print_help(void)
     }
 }
 
-static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type };
+static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type, &vga_type };
 
 static bool device_help(const char *text)
 {
@@ -539,6 +564,7 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
         if (device_help(value))
             return o->done = true;
         return list_add(&o->devices, "device", value, errp);
+    case OPT_vga: return parse_vga(o, value, errp);
     case OPT_nodefaults: o->nodefaults = true; return true;
     case OPT_chardev: return help_or_list(o, &o->chardevs, "chardev", value, chardev_print_help, errp);
     case OPT_serial: return list_add(&o->serials, "serial", value, errp);
@@ -546,7 +572,11 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
     case OPT_mon: return parse_mon(o, value, errp);
     case OPT_nographic: o->nographic = true; return true;
     case OPT_display:
-        return !strcmp(value, "none") || error_set(errp, "-display %s: there is no window in this version; use -display none or -nographic", value);
+        o->display_given = true;
+        return ui_options_parse(&o->ui, value, &o->window, errp);
+    case OPT_full_screen: return o->ui.full_screen = true;
+    case OPT_gdb: o->gdb = value; return true;
+    case OPT_s: o->gdb = "tcp::1234"; return true;
     case OPT_qmp: return add_qmp(o, "qmp", value, false, errp);
     case OPT_qmp_pretty: return add_qmp(o, "qmp-pretty", value, true, errp);
     case OPT_S: o->pc.paused = true; return true;
@@ -614,5 +644,6 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
         if (!apply(o, &words, id, rows[id].argument ? argv[++i] : NULL, errp))
             return false;
     }
+    default_vga(o);
     return o->done || finish_memory(o, &words, errp);
 }

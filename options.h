@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "hw/pc/pc.h"
+#include "ui/ui.h"
 
 struct error;
 #define MAX_LISTED 320
@@ -18,7 +19,11 @@ struct options {
     struct mon_option mons[MAX_MON_OPTIONS];
     size_t mon_count;
     const char *name, *log_items, *log_file;
-    bool nodefaults, nographic;
+    const char *gdb; // NULL: none
+    bool vga_given;
+    const char *vga; // device type of -vga or by default; NULL: none
+    struct ui_options ui;
+    bool nodefaults, nographic, display_given, window; // window: -display sdl
     bool done; // help or version was printed
 };
 // Fills in defaults, then argv. On false: *errp names the option and the value.

@@ -31,7 +31,8 @@ CHARDEV_SRCS := \
     chardev/chardev.c \
     chardev/host.c \
     chardev/mux.c \
-    chardev/socket.c
+    chardev/socket.c \
+    chardev/vc.c
 
 TCG_SRCS := \
     tcg/cc.c \
@@ -88,7 +89,23 @@ HW_CORE_SRCS := \
     hw/core/machine.c
 
 UI_SRCS := \
-    ui/screen.c
+    ui/draw.c \
+    ui/font.c \
+    ui/input.c \
+    ui/memory_tab.c \
+    ui/no_window.c \
+    ui/options.c \
+    ui/png.c \
+    ui/poll.c \
+    ui/screen.c \
+    ui/screen_tab.c \
+    ui/status.c \
+    ui/tabs.c \
+    ui/terminal.c \
+    ui/terminal_reflow.c \
+    ui/terminal_select.c \
+    ui/ui.c \
+    ui/window.c
 
 HW_MEM_SRCS := \
     hw/mem/memory_device.c \
@@ -157,10 +174,22 @@ HW_CHAR_SRCS := \
 
 HW_INPUT_SRCS := \
     hw/input/i8042.c \
+    hw/input/i8042_input.c \
     hw/input/ps2_queue.c \
     hw/input/ps2kbd.c \
     hw/input/ps2mouse.c \
     hw/input/scancodes.c
+
+HW_DISPLAY_SRCS := \
+    hw/display/dispi.c \
+    hw/display/edid.c \
+    hw/display/vga.c \
+    hw/display/vga_draw.c \
+    hw/display/vga_linear.c \
+    hw/display/vga_memory.c \
+    hw/display/vga_pci.c \
+    hw/display/vga_registers.c \
+    hw/display/vga_scan.c
 
 HW_NVRAM_SRCS := \
     hw/nvram/fw_cfg.c
@@ -170,17 +199,30 @@ HW_MISC_SRCS := \
 
 HW_PC_SRCS := \
     hw/pc/acpi_tables.c \
+    hw/pc/boot_font.c \
+    hw/pc/boot_screen.c \
     hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
     hw/pc/pc.c \
     hw/pc/unpack.c
 
+GDBSTUB_SRCS := \
+    gdbstub/commands.c \
+    gdbstub/gdbstub.c \
+    gdbstub/memory.c \
+    gdbstub/packet.c \
+    gdbstub/query.c \
+    gdbstub/registers.c \
+    gdbstub/resume.c
+
 MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
     monitor/cmd_plug.c \
+    monitor/cmd_screen.c \
+    monitor/cmd_ui.c \
     monitor/hmp.c \
     monitor/monitor.c \
     monitor/qmp.c \
@@ -189,7 +231,8 @@ MONITOR_SRCS := \
     monitor/qmp_qom.c \
     monitor/qmp_scan.c \
     monitor/qmp_table.c \
-    monitor/readline.c
+    monitor/readline.c \
+    monitor/ui_model.c
 
 ASL_SRCS := \
     hw/acpi/dsdt.asl \
@@ -232,7 +275,9 @@ SRCS := main.c options.c \
     $(HW_TIMER_SRCS) \
     $(HW_CHAR_SRCS) \
     $(HW_INPUT_SRCS) \
+    $(HW_DISPLAY_SRCS) \
     $(HW_NVRAM_SRCS) \
     $(HW_MISC_SRCS) \
     $(HW_PC_SRCS) \
+    $(GDBSTUB_SRCS) \
     $(MONITOR_SRCS)

@@ -61,6 +61,13 @@ void explain_huge_pages(struct error **errp, const char *message, uint64_t page_
     free(page);
 }
 
+uint64_t huge_pages_free(uint64_t page_size)
+{
+    uint64_t unused = 0, reserved = 0;
+    bool known = pool_value(page_size, "free_hugepages", &unused) && pool_value(page_size, "resv_hugepages", &reserved);
+    return known && unused > reserved ? unused - reserved : 0;
+}
+
 static int by_number(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

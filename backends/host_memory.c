@@ -160,6 +160,20 @@ static bool make_block(struct memory_backend *b, struct mapping *m, uint8_t *hos
     return true;
 }
 
+// What the user should know of a backend that was made.
+static void report(const struct memory_backend *b, const struct store *s, uint64_t size)
+{
+    if (s->created) {
+        char *page = s->huge ? size_text(s->page_size) : NULL;
+        warn_report("memory backend '%s': created new file %s%s%s%s; it stays when the backend goes", b->id, s->path,
+                    page ? " (huge pages of " : "", page ? page : "", page ? ")" : "");
+        free(page);
+    }
+    if (s->huge && !b->reserve && huge_pages_free(s->page_size) < size / s->page_size)
+        warn_report("memory backend '%s': the host has %" PRIu64 " of %" PRIu64 " huge pages free, and reserve=off does not keep any: the "
+                    "emulator ends when one is missing", b->id, huge_pages_free(s->page_size), size / s->page_size);
+}
+
 bool backend_map(struct memory_backend *b, struct error **errp)
 {
     struct mapping *m = calloc(1, sizeof(*m));
@@ -187,11 +201,6 @@ bool backend_map(struct memory_backend *b, struct error **errp)
     b->alignment = m->store.fd >= 0 ? m->store.page_size : HUGE_SIZE;
     if (b->align > b->alignment)
         b->alignment = b->align;
-    if (m->store.created) {
-        char *page = m->store.huge ? size_text(m->store.page_size) : NULL;
-        warn_report("memory backend '%s': created new file %s%s%s%s; it stays when the backend goes", b->id, m->store.path,
-                    page ? " (huge pages of " : "", page ? page : "", page ? ")" : "");
-        free(page);
-    }
+    report(b, &m->store, size);
     return true;
 }

@@ -151,8 +151,7 @@ static bool check_pages(const struct memory_backend *b, struct store *s, struct 
         return false;
     }
     if (b->offset % s->page_size)
-        return error_set(errp, "unable to map backing store for guest RAM: %s ('offset' option 0x%" PRIx64 " is not a multiple of the page "
-                         "size 0x%" PRIx64 ")", strerror(EINVAL), b->offset, s->page_size);
+        return error_set(errp, "offset 0x%" PRIx64 " must be multiples of page size 0x%" PRIx64, b->offset, s->page_size);
     return true;
 }
 

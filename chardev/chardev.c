@@ -19,7 +19,8 @@
 
 #define QUEUE_MAX ((size_t)4 << 20)
 
-static const struct chardev_driver *const drivers[] = { &chardev_stdio, &chardev_file, &chardev_pty, &chardev_null, &chardev_socket };
+static const struct chardev_driver *const drivers[] = { &chardev_stdio, &chardev_file, &chardev_pty, &chardev_null, &chardev_socket,
+                                                    &chardev_vc };
 #define DRIVERS (sizeof drivers / sizeof *drivers)
 
 const char *chardev_option(const struct chardev *c, const char *key)
@@ -167,6 +168,8 @@ void chardev_accept_input(struct chardev *c)
 {
     if (c->mux)
         mux_accept_input(c->mux);
+    if (c->driver->accept)
+        c->driver->accept(c);
     chardev_update(c);
 }
 
@@ -187,6 +190,8 @@ bool chardev_attach(struct chardev *c, const struct chardev_front *front, void *
     chardev_update(c);
     if (front && c->connected)
         chardev_send_event(c, CHARDEV_OPENED);
+    if (front && c->driver->accept)
+        c->driver->accept(c);
     return true;
 }
 
@@ -220,6 +225,15 @@ static void chardev_free(struct chardev *c)
     free(c->queue);
     free(c->id);
     free(c);
+}
+
+void chardev_delete(struct chardev *c)
+{
+    struct chardev **link = &c->list->first;
+    while (*link != c)
+        link = &(*link)->next;
+    *link = c->next;
+    chardev_free(c);
 }
 
 void chardev_list_free(struct chardev_list *list)
@@ -365,10 +379,12 @@ struct chardev *chardev_from_legacy(struct chardev_list *list, const char *label
             error_set(errp, "chardev '%s' not found", text + 8);
         return c;
     }
-    if (!strncmp(text, "vc", 2))
-        error_set(errp, "'%s': there is no window in this version: use stdio, mon:stdio, file:PATH, unix:PATH, pty or null", text);
+    if (!strcmp(text, "vc") || !strcmp(text, "mon:vc"))
+        return make(list, errp, *text == 'v' ? "vc,id=%s%s" : "vc,id=%s,mux=on%s", label, "");
+    if (!strncmp(text, "vc:", 3))
+        error_set(errp, "'%s': a console has the size of the window: vc", text);
     else
-        error_set(errp, "'%s' is not a valid character device (stdio, mon:stdio, file:PATH, unix:PATH,server=on,wait=off, pty, null, none)", text);
+        error_set(errp, "'%s' is not a valid character device (vc, stdio, mon:stdio, file:PATH, unix:PATH,server=on,wait=off, pty, null, none)", text);
     return NULL;
 }
 

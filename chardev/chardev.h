@@ -35,6 +35,7 @@ bool chardev_has_front(const struct chardev *chardev);
 bool chardev_connected(const struct chardev *chardev);
 
 struct chardev_list *chardev_list_new(struct loop *loop);
+void chardev_delete(struct chardev *chardev);                   // not from its own callbacks; detached first
 void chardev_list_free(struct chardev_list *list);             // flushes output, restores the terminal, unlinks sockets
 // "-chardev" syntax: stdio,id=x | file,id=,path= | socket,id=,path=,server=on,wait=off | null,id= | pty,id= | pipe ...,mux=on
 struct chardev *chardev_new(struct chardev_list *list, const char *options, struct error **errp);
@@ -49,3 +50,15 @@ struct chardev *chardev_find(struct chardev_list *list, const char *id);
 // Call fn for each: its id, and driver and place ("socket:/tmp/x,server=on").
 void chardev_each(const struct chardev_list *list, void (*fn)(void *opaque, const char *id, const char *what), void *opaque);
 void chardev_print_help(void (*print)(void *, const char *), void *opaque);
+
+// Text consoles of a window, for the kind "vc": filled by who shows them, before character devices are made (until then vc is
+// refused). Machine thread. `write` queues; it may wait for a reader that is slow, not for ever.
+struct chardev_console {
+    void *(*open)(void *opaque, struct chardev *chardev, struct error **errp);
+    void (*write)(void *console, const uint8_t *data, size_t len);
+    void (*close)(void *console);
+    void *opaque;
+};
+void chardev_set_console(struct chardev_list *list, const struct chardev_console *console);
+// What was typed into the console of a vc; what its front end does not take yet waits.
+void chardev_console_input(struct chardev *chardev, const void *data, size_t len);

@@ -11,8 +11,9 @@ struct chardev_driver {
     bool (*open)(struct chardev *c, struct error **errp);
     void (*close)(struct chardev *c);
     void (*write)(struct chardev *c, const uint8_t *data, size_t len); // NULL: to fd_out
+    void (*accept)(struct chardev *c); // the front end can take more; NULL: input comes from fd_in
 };
-extern const struct chardev_driver chardev_stdio, chardev_file, chardev_pty, chardev_null, chardev_socket;
+extern const struct chardev_driver chardev_stdio, chardev_file, chardev_pty, chardev_null, chardev_socket, chardev_vc;
 
 #define CHARDEV_OPTIONS 16
 struct chardev {
@@ -32,7 +33,7 @@ struct chardev {
     unsigned option_count;
     void *data;                // driver's own
 };
-struct chardev_list { struct loop *loop; struct chardev *first; };
+struct chardev_list { struct loop *loop; struct chardev *first; const struct chardev_console *console; };
 
 const char *chardev_option(const struct chardev *c, const char *key); // NULL: not given
 bool chardev_option_bool(const struct chardev *c, const char *key, bool absent);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +21,9 @@
 
 static void take_client(struct chardev *c, int fd)
 {
+    int on = 1;
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); // small replies at once; fails on UNIX sockets
     chardev_set_fds(c, fd, fd);
     chardev_send_event(c, CHARDEV_OPENED);
 }

@@ -36,6 +36,11 @@ int64_t engine_time(void *opaque)
     return e->time_running ? e->time_base + host_ns() - e->host_base : e->time_base;
 }
 
+bool engine_counts_time(const struct engine *e)
+{
+    return e->options.icount_shift >= 0;
+}
+
 void engine_stop_time(struct engine *e)
 {
     if (e->options.icount_shift < 0 && e->time_running) {

@@ -73,6 +73,7 @@ void engine_run(struct engine *engine, const struct engine_owner *owner);
 // Virtual time in ns: the source of the machine's clock (clock_init).
 int64_t engine_time(void *engine);
 // Host-clock mode: stop and restart virtual time (pause).
+bool engine_counts_time(const struct engine *engine); // -icount
 void engine_stop_time(struct engine *engine);
 void engine_start_time(struct engine *engine);
 // Instructions completed by all vCPUs, exact at any leave point or helper with a site.

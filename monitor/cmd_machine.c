@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "chardev/chardev.h"
+#include "gdbstub/gdbstub.h"
 #include "hw/mem/pc_dimm.h"
 #include "monitor/internal.h"
 #include "target/i386/cpu.h"
@@ -45,6 +46,22 @@ bool cmd_system_reset(struct machine *machine, char *arguments, const struct out
 bool cmd_system_powerdown(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
     machine_request(machine, REQUEST_POWERDOWN);
+    return true;
+}
+
+bool cmd_gdbserver(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    const char *device = next_word(&arguments);
+    if (!device)
+        device = "tcp::1234";
+    if (!machine->gdbstub)
+        return error_set(errp, "gdbserver: this machine has none");
+    if (!gdbstub_open(machine->gdbstub, device, errp))
+        return false;
+    if (strcmp(device, "none"))
+        out_printf(out, "Waiting for gdb connection on device '%s'\n", device);
+    else
+        out_printf(out, "Disabled gdbserver\n");
     return true;
 }
 

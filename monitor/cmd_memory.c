@@ -94,10 +94,8 @@ bool device_add_text(struct machine *machine, char *text, struct error **errp)
 
 bool cmd_device_add(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    if (!*arguments) {
-        out_printf(out, "device_add: string expected\nTry \"help device_add\" for more information\n");
-        return true;
-    }
+    if (!*arguments)
+        return error_set(errp, "Parameter 'driver' is missing");
     return device_add_text(machine, arguments, errp);
 }
 

@@ -44,9 +44,16 @@ static void put(struct monitor *m, const char *text)
     }
 }
 
+// Errors are red where there are colours.
 static void print(void *opaque, const char *text)
 {
-    put(opaque, text);
+    struct monitor *m = opaque;
+    bool red = chardev_is_terminal(m->chardev) && (!strncmp(text, "Error: ", 7) || !strncmp(text, "unknown ", 8));
+    if (red)
+        put(m, "\x1b[31m");
+    put(m, text);
+    if (red)
+        put(m, "\x1b[0m");
 }
 
 static void line(void *opaque, const char *text)
@@ -128,6 +135,14 @@ static bool complete_id(struct monitor *m, const char *text, void (*candidate)(v
     return object || device;
 }
 
+// With its arguments and help behind a tab.
+static void offer(const struct command *c, void (*candidate)(void *, const char *), void *to)
+{
+    char text[300];
+    snprintf(text, sizeof text, "%s\t%s%s%s", c->name, c->arguments, *c->arguments ? ": " : "", c->help);
+    candidate(to, text);
+}
+
 static void complete(void *opaque, const char *text, void (*candidate)(void *, const char *), void *to)
 {
     if (complete_id(opaque, text, candidate, to))
@@ -137,7 +152,7 @@ static void complete(void *opaque, const char *text, void (*candidate)(void *, c
     size_t count = info ? monitor_info_count : monitor_command_count, n = strlen(info ? text + 5 : text);
     for (size_t i = 0; i < count; i++)
         if (!strncmp(table[i].name, info ? text + 5 : text, n))
-            candidate(to, table[i].name);
+            offer(&table[i], candidate, to);
 }
 
 static void greet(struct monitor *m)

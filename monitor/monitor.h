@@ -10,6 +10,10 @@ struct error;
 struct machine;
 struct monitor;
 struct qmp;
+struct monitor_ui;
+struct screen;
+struct input;
+struct ui;
 
 // A monitor on chardev (terminal: line editing; socket: plain lines).
 struct monitor *monitor_new(struct machine *machine, struct chardev *chardev, struct error **errp);
@@ -20,3 +24,5 @@ bool qmp_available(struct error **errp);
 void qmp_free_all(struct machine *machine, struct qmp **list, size_t count);
 // Run one line; output goes through print. Used by monitors and tests.
 void monitor_run(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
+// The window gets to know the machine, and follows it. Free it after the machine.
+struct monitor_ui *monitor_ui_new(struct machine *machine, struct ui *ui, struct screen *screen, struct input *input);

@@ -137,13 +137,16 @@ struct candidates { char common[128]; unsigned count; struct readline *r; bool s
 static void candidate(void *opaque, const char *name)
 {
     struct candidates *c = opaque;
+    size_t length = strcspn(name, "\t");
     if (c->show) {
-        c->r->print(c->r->opaque, name);
-        c->r->print(c->r->opaque, "\n");
+        char text[300];
+        bool help = name[length];
+        snprintf(text, sizeof text, "%-*.*s%s%s%s\n", help ? 20 : 0, (int)length, name, help ? " \x1b[90m" : "", help ? name + length + 1 : "", help ? "\x1b[0m" : "");
+        c->r->print(c->r->opaque, text);
         return;
     }
     if (!c->count++) {
-        snprintf(c->common, sizeof c->common, "%s", name);
+        snprintf(c->common, sizeof c->common, "%.*s", (int)length, name);
         return;
     }
     size_t n = 0;

@@ -9,7 +9,7 @@
 
 struct readline;
 // print gets text with \n line ends; line gets each finished line (and then calls readline_prompt);
-// complete names the candidates for the text before the cursor.
+// complete names the candidates for the text before the cursor; what follows a tab in one is its help, shown in a list.
 struct readline *readline_new(const char *prompt, bool editing, size_t max, void (*print)(void *, const char *), void (*line)(void *, const char *),
                               void (*complete)(void *, const char *, void (*candidate)(void *, const char *), void *), void *opaque);
 void readline_free(struct readline *r);

@@ -176,6 +176,10 @@ struct store_hooks {
 };
 void memory_set_store_hooks(struct address_space *space, const struct store_hooks *hooks);
 void ram_about_to_change(struct address_space *space, struct ram_block *block, uint64_t offset, uint64_t len);
+// Was the page at offset of block written (by guest, device or loader) since this client (a bit of page_info.dirty) asked
+// last? Asking makes the next store to the page take the slow path once, which marks it again; later ones run at full speed.
+// Nothing of it is visible to the guest. Pages start as not written.
+bool ram_take_dirty(struct address_space *space, struct ram_block *block, uint64_t offset, uint8_t client);
 
 // ---- I/O ports: one 64 KiB space of its own, same regions and sections.
 uint64_t port_read(struct address_space *ports, uint16_t port, unsigned size);

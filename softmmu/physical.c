@@ -4,6 +4,7 @@
 // thread only, outside generated code (or below the slow path's guard of vector registers).
 #include "softmmu/memory.h"
 #include <string.h>
+#include "softmmu/tlb.h"
 #include "util/log.h"
 
 static uint64_t size_mask(unsigned size)
@@ -257,6 +258,17 @@ void *address_space_ram_pointer(struct address_space *space, uint64_t addr, uint
         ram_about_to_change(space, section->ram, section->ram_offset + delta, len);
     }
     return section->host + delta;
+}
+
+bool ram_take_dirty(struct address_space *space, struct ram_block *block, uint64_t offset, uint8_t client)
+{
+    struct page_info *page = &block->pages[offset >> PAGE_BITS];
+    if (!(page->dirty & client))
+        return false;
+    page->dirty &= (uint8_t)~client;
+    if (space->hooks && space->hooks->tlb) // whoever fills a write entry sets all bits: no entry may outlive a cleared one
+        tlb_protect_page(space->hooks->tlb, block, offset);
+    return true;
 }
 
 // ---- ports

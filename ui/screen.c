@@ -38,6 +38,8 @@ void screen_set_source(struct screen *screen, const struct screen_source *source
     screen->source = source ? *source : (struct screen_source){ 0 };
 }
 
+bool screen_has_source(const struct screen *screen) { return screen->source.refresh; }
+
 void screen_refresh(struct screen *screen)
 {
     if (screen->source.refresh)

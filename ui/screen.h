@@ -21,6 +21,7 @@ struct screen *screen_new(void);
 void screen_free(struct screen *screen);
 // ---- machine thread
 void screen_set_source(struct screen *screen, const struct screen_source *source);
+bool screen_has_source(const struct screen *screen); // does a device draw on it?
 void screen_refresh(struct screen *screen);
 void screen_redraw(struct screen *screen); // refresh all of it
 bool screen_text_size(struct screen *screen, unsigned *columns, unsigned *rows); // false: no text mode

@@ -42,6 +42,7 @@ struct event_details { const char *id; int slot; uint32_t source, status; bool g
 struct event_sink { void (*event)(void *opaque, enum machine_event event, const struct event_details *details); void *opaque; struct event_sink *next; };
 
 struct memory_backend;
+struct gdbstub;
 struct machine {
     const char *type_name;       // "pc"
     const char *name;            // -name; NULL: none
@@ -67,10 +68,16 @@ struct machine {
     struct memory_device_state *memory_devices; // hw/mem; NULL without maxmem
     struct backend_list *backends;              // backends/
     struct chardev_list *chardevs;              // chardev/
+    struct gdbstub *gdbstub;                    // gdbstub/; NULL: none was made
     const struct irq *isa_irqs;                 // the 16 wires of the ISA bus, for isa-* devices; hw/pc sets it (NULL: no interrupts)
     // Other vCPUs leave generated code and park until end (with one thread: nothing to wait for). Nestable.
     void (*safe_point_begin)(struct machine *machine);
     void (*safe_point_end)(struct machine *machine);
+    struct pci_bus *pci_bus;     // for PCI devices; NULL: none
+    struct input *input;         // ui/: never NULL in a machine that runs
+    struct screen *screen;       // ui/: what a display device draws on, there even when none is
+    struct ui *ui;               // ui/: NULL without a window
+    unsigned mouse_buttons;      // that mouse_button in the monitor holds down
     void *pc;                    // the board's own (hw/pc)
 };
 

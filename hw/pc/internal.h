@@ -11,6 +11,7 @@
 #include "hw/char/serial16550.h"
 #include "hw/nvram/fw_cfg.h"
 #include "hw/pc/dimm_watch.h"
+#include "hw/pc/boot_screen.h"
 #include "hw/pc/linux_boot.h"
 #include "hw/pc/pc.h"
 #include "hw/pci/i440fx.h"
@@ -57,6 +58,7 @@ struct pc {
     uint64_t acpi_base, rsdp;
     struct boot_e820 e820[8];
     unsigned e820_count;
+    struct boot_screen boot_screen; // what a kernel without firmware finds
     uint64_t seed;
     bool started;
 };

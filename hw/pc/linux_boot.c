@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "hw/pc/boot_screen.h"
 #include "hw/pc/unpack.h"
 #include "target/i386/cpu.h"
 #include "util/error.h"
@@ -246,6 +247,8 @@ static bool place_parameters(struct linux_boot *boot, const uint8_t *image, cons
     add_blob(boot, CMDLINE_AT, copy_of((const uint8_t *)append, strlen(append) + 1), strlen(append) + 1);
     put32(params + HDR_CMDLINE, CMDLINE_AT);
     put64(params + BP_RSDP, o->rsdp);
+    if (o->screen)
+        boot_screen_describe(o->screen, params);
     params[BP_E820_COUNT] = (uint8_t)o->e820_count;
     for (unsigned i = 0; i < o->e820_count && i < 128; i++) {
         uint8_t *entry = params + BP_E820 + i * 20;

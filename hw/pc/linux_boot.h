@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "softmmu/memory.h"
 
+struct boot_screen;
 struct error;
 enum boot_unpack { BOOT_UNPACK_AUTO, BOOT_UNPACK_HOST, BOOT_UNPACK_GUEST };
 struct boot_e820 { uint64_t start, size; uint32_t type; }; // 1 RAM, 2 reserved, 3 ACPI, 4 NVS
@@ -22,6 +23,7 @@ struct linux_boot_options {
     uint64_t rsdp;
     const struct boot_e820 *e820;
     unsigned e820_count;
+    const struct boot_screen *screen; // NULL: there is no VGA
 };
 struct linux_boot; // blobs and start state
 // Reads and prepares everything; nothing is written to guest memory yet.

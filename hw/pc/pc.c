@@ -9,10 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "hw/char/debugcon.h"
+#include "hw/display/vga_pci.h"
+#include "hw/input/i8042_input.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/pc/internal.h"
 #include "target/i386/disas.h"
 #include "target/i386/engine_target.h"
+#include "ui/screen.h"
 #include "util/error.h"
 
 #define GIB (1ull << 30)
@@ -208,6 +211,8 @@ static bool build_chips(struct pc *pc, struct error **errp)
     i8254_init(&pc->pit, ports, &m->clock, pc->isa[0]);
     mc146818_init(&pc->rtc, ports, &m->clock, pc->isa[8]);
     i8042_init(&pc->kbc, ports, pc->isa[1], pc->isa[12], a20, reset);
+    if (m->input)
+        i8042_attach_input(&pc->kbc, m->input);
     fw_cfg_init(&pc->fw_cfg, ports, &m->memory);
     for (unsigned i = 0; i < PC_MAX_SERIAL; i++) {
         if (!pc->options.serial[i])
@@ -252,6 +257,8 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->ram_slots = options->ram_slots;
     m->cpu_count = options->cpu_count ? options->cpu_count : 1;
     m->acpi = options->acpi;
+    m->input = options->input;
+    m->screen = options->screen;
     m->no_reboot = options->no_reboot;
     m->no_shutdown = options->no_shutdown;
     m->counted_time = options->engine.icount_shift >= 0;
@@ -279,6 +286,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     }
     build_interrupts(pc);
     m->isa_irqs = pc->isa;
+    m->pci_bus = &pc->pci;
     if (!build_chips(pc, errp)) {
         pc_free(m);
         return NULL;
@@ -332,6 +340,8 @@ static void put_firmware_data(struct pc *pc)
         physical_write(&m->memory, pc->acpi_base, pc->acpi_tables, pc->acpi_size);
         physical_write(&m->memory, pc->rsdp, rsdp, sizeof rsdp);
     }
+    if (vga_find(m))
+        boot_screen_apply(&pc->boot_screen, vga_find(m));
     linux_boot_load(pc->boot, &m->memory);
     linux_boot_start_cpu(pc->boot, pc->cpus[0].cpu);
 }
@@ -390,9 +400,17 @@ bool pc_start(struct machine *m, struct error **errp)
     if (m->ram_size < (16ull << 20))
         return error_set(errp, "-m: a kernel needs at least 16 MiB of RAM, not %llu bytes", (unsigned long long)m->ram_size);
     build_e820(pc);
+    struct vga_device *vga = vga_find(m);
+    if (vga) {
+        if (!boot_screen_parse(pc->options.append, &pc->boot_screen, errp) || !boot_screen_fits(&pc->boot_screen, vga, errp))
+            return false;
+        pc->boot_screen.base = vga_linear_base(vga);
+        pc->boot_screen.size = (uint32_t)vga->vga.vram->size;
+    }
     struct linux_boot_options o = { .kernel = pc->options.kernel, .initrd = pc->options.initrd, .append = pc->options.append,
                                     .unpack = pc->options.unpack, .low_ram_end = pc->low_ram, .initrd_limit = pc->acpi_base,
-                                    .rsdp = m->acpi ? pc->rsdp : 0, .e820 = pc->e820, .e820_count = pc->e820_count };
+                                    .rsdp = m->acpi ? pc->rsdp : 0, .e820 = pc->e820, .e820_count = pc->e820_count,
+                                    .screen = vga ? &pc->boot_screen : NULL };
     pc->boot = linux_boot_prepare(&o, errp);
     if (!pc->boot)
         return false;

@@ -23,6 +23,8 @@ struct pc_options {
     uint64_t seed;
     bool no_reboot, no_shutdown, paused; // paused: -S
     struct engine_options engine;
+    struct input *input;             // where the user's keys come from; NULL: no one types
+    struct screen *screen;           // what a display device draws on
 };
 
 // Builds the machine, not yet running; devices of -device are added afterwards by pc_add_device, then pc_start.

@@ -118,11 +118,11 @@ class Session:
         if set(states) != {'online'}:
             raise StepError(f'memory blocks do not come online: {states}')
 
-    def plug(self, n=1, size='1G'):
+    def plug(self, n=1, size='1G', backend='memory-backend-ram'):
         """Plug a DIMM by the monitor, wait for the guest's memory blocks, bring them online as movable."""
         t, want = time.time(), megabytes(size)
         before, had = self.mem_total(), self.blocks()
-        self.hmp(f'object_add memory-backend-ram,id=mem{n},size={size}')
+        self.hmp(f'object_add {backend},id=mem{n},size={size}')
         self.hmp(f'device_add pc-dimm,id=dimm{n},memdev=mem{n}')
         count = want * MIB // self.block_size
         new = self._until(f'the guest sees {count} new memory blocks',

@@ -100,7 +100,6 @@ static void test_backends(void)
         { "memory-backend-ram,id=x,size=1Q", "Parameter 'size' expects size" },
         { "memory-backend-ram,id=x,size=1G,bogus=1", "Parameter 'bogus' is unexpected" },
         { "memory-backend-bogus,id=x,size=1G", "Parameter 'qom-type' does not accept value 'memory-backend-bogus'" },
-        { "memory-backend-file,id=x,size=1G,mem-path=/x", "memory-backend-file is not supported" },
         { "memory-backend-ram,id=1x,size=1G", "Parameter 'id' expects an identifier" },
         { "memory-backend-ram,id=x,size=1G,share=maybe", "Parameter 'share' expects 'on' or 'off'" },
         { "memory-backend-ram,id=x,size=1G,policy=foo", "Parameter 'policy' does not accept value 'foo'" },

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+//
+// Rectangles and text on a canvas. Each change is noted as a dirty rectangle; when there are too many they become one.
+#include "ui/internal.h"
+
+struct rect rect_cut(struct rect a, struct rect b)
+{
+    int x0 = a.x > b.x ? a.x : b.x, y0 = a.y > b.y ? a.y : b.y;
+    int x1 = a.x + a.w < b.x + b.w ? a.x + a.w : b.x + b.w, y1 = a.y + a.h < b.y + b.h ? a.y + a.h : b.y + b.h;
+    return (struct rect){ x0, y0, x1 - x0, y1 - y0 };
+}
+
+static struct rect join(struct rect a, struct rect b)
+{
+    int x0 = a.x < b.x ? a.x : b.x, y0 = a.y < b.y ? a.y : b.y;
+    int x1 = a.x + a.w > b.x + b.w ? a.x + a.w : b.x + b.w, y1 = a.y + a.h > b.y + b.h ? a.y + a.h : b.y + b.h;
+    return (struct rect){ x0, y0, x1 - x0, y1 - y0 };
+}
+
+void canvas_dirty(struct canvas *c, struct rect part)
+{
+    part = rect_cut(part, (struct rect){ 0, 0, c->width, c->height });
+    if (part.w <= 0 || part.h <= 0)
+        return;
+    for (unsigned i = 0; i < c->dirty_count; i++) { // touches or continues one that is there already
+        struct rect both = join(c->dirty[i], part);
+        if ((int64_t)both.w * both.h <= (int64_t)c->dirty[i].w * c->dirty[i].h + (int64_t)part.w * part.h) {
+            c->dirty[i] = both;
+            return;
+        }
+    }
+    if (c->dirty_count == DIRTY_MAX) {
+        for (unsigned i = 1; i < DIRTY_MAX; i++)
+            c->dirty[0] = join(c->dirty[0], c->dirty[i]);
+        c->dirty[0] = join(c->dirty[0], part);
+        c->dirty_count = 1;
+        return;
+    }
+    c->dirty[c->dirty_count++] = part;
+}
+
+static void fill(struct canvas *c, struct rect part, uint32_t colour)
+{
+    part = rect_cut(part, (struct rect){ 0, 0, c->width, c->height });
+    for (int y = part.y; y < part.y + part.h; y++)
+        for (int x = part.x; x < part.x + part.w; x++)
+            c->pixels[(size_t)y * (size_t)c->width + (size_t)x] = colour;
+}
+
+void draw_fill(struct canvas *c, struct rect part, uint32_t colour)
+{
+    fill(c, part, colour);
+    canvas_dirty(c, part);
+}
+
+void draw_frame(struct canvas *c, struct rect r, int t, uint32_t colour)
+{
+    fill(c, (struct rect){ r.x, r.y, r.w, t }, colour);
+    fill(c, (struct rect){ r.x, r.y + r.h - t, r.w, t }, colour);
+    fill(c, (struct rect){ r.x, r.y, t, r.h }, colour);
+    fill(c, (struct rect){ r.x + r.w - t, r.y, t, r.h }, colour);
+    canvas_dirty(c, r);
+}
+
+// A character that the font lacks: an empty box.
+static void draw_box(struct canvas *c, const struct font *f, struct rect clip, int x, int y, uint32_t colour)
+{
+    struct rect box = { x + f->zoom, y + f->height / 8, f->width - 2 * f->zoom, f->height * 3 / 4 };
+    struct rect sides[] = { { box.x, box.y, box.w, f->zoom }, { box.x, box.y + box.h - f->zoom, box.w, f->zoom },
+                            { box.x, box.y, f->zoom, box.h }, { box.x + box.w - f->zoom, box.y, f->zoom, box.h } };
+    for (int i = 0; i < 4; i++)
+        fill(c, rect_cut(sides[i], clip), colour);
+}
+
+void draw_char(struct canvas *c, const struct font *f, struct rect clip, int x, int y, uint32_t code, uint32_t colour)
+{
+    int glyph = code == ' ' || code == 0xa0 ? -2 : font_glyph(f, code);
+    canvas_dirty(c, rect_cut(clip, (struct rect){ x, y, f->width, f->height }));
+    if (glyph == -2)
+        return;
+    if (glyph < 0) {
+        draw_box(c, f, clip, x, y, colour);
+        return;
+    }
+    const uint8_t *bits = f->bits + (size_t)glyph * (size_t)(f->cell_height * f->pitch);
+    struct rect whole = { 0, 0, c->width, c->height };
+    clip = rect_cut(clip, whole);
+    for (int row = 0; row < f->height; row++) {
+        const uint8_t *line = bits + row / f->zoom * f->pitch;
+        int py = y + row;
+        if (py < clip.y || py >= clip.y + clip.h)
+            continue;
+        for (int column = 0; column < f->width; column++) {
+            int at = column / f->zoom, px = x + column;
+            if (line[at >> 3] >> (7 - (at & 7)) & 1 && px >= clip.x && px < clip.x + clip.w)
+                c->pixels[(size_t)py * (size_t)c->width + (size_t)px] = colour;
+        }
+    }
+}
+
+uint32_t utf8_next(const char **text)
+{
+    const uint8_t *p = (const uint8_t *)*text;
+    uint32_t code = *p;
+    unsigned more = code < 0x80 ? 0 : code >= 0xc2 && code < 0xe0 ? 1 : code >= 0xe0 && code < 0xf0 ? 2 : code >= 0xf0 && code < 0xf5 ? 3 : 9;
+    if (!code)
+        return 0;
+    if (more == 9) {
+        *text += 1;
+        return 0xfffd;
+    }
+    if (more)
+        code &= 0x3fu >> more;
+    for (unsigned i = 1; i <= more; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            *text += i;
+            return 0xfffd;
+        }
+        code = code << 6 | (p[i] & 0x3f);
+    }
+    *text += more + 1;
+    return code;
+}
+
+int text_width(const struct font *f, const char *text)
+{
+    int n = 0;
+    while (utf8_next(&text))
+        n++;
+    return n * f->width;
+}
+
+int draw_text(struct canvas *c, const struct font *f, struct rect clip, int x, int y, const char *text, uint32_t colour)
+{
+    int end = clip.x + clip.w;
+    bool fits = x + text_width(f, text) <= end;
+    for (uint32_t code; (code = utf8_next(&text)); x += f->width) {
+        if (!fits && x + 2 * f->width > end) { // the rest does not fit
+            draw_char(c, f, clip, x, y, font_glyph(f, 0x2026) < 0 ? '>' : 0x2026, colour);
+            return x + f->width;
+        }
+        draw_char(c, f, clip, x, y, code, colour);
+    }
+    return x;
+}

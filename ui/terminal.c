@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT
+//
+// A text tab: libvterm interprets what comes, lines that scroll out of it are kept here, and rows that changed are drawn.
+#include "ui/terminal.h"
+#include <stdlib.h>
+#include <string.h>
+#include "ui/input.h"
+
+static struct cell cell_of(const struct terminal *t, const VTermScreenCell *from)
+{
+    struct cell c = { .code = from->chars[0], .width = (uint8_t)from->width, .fore = CELL_DEFAULT, .back = CELL_DEFAULT };
+    VTermColor fore = from->fg, back = from->bg;
+    if (c.code == (uint32_t)-1) // the right half of a wide character
+        c.code = c.width = 0;
+    if (!VTERM_COLOR_IS_DEFAULT_FG(&fore)) {
+        vterm_screen_convert_color_to_rgb(t->screen, &fore);
+        c.fore = (uint32_t)fore.rgb.red << 16 | (uint32_t)fore.rgb.green << 8 | fore.rgb.blue;
+    }
+    if (!VTERM_COLOR_IS_DEFAULT_BG(&back)) {
+        vterm_screen_convert_color_to_rgb(t->screen, &back);
+        c.back = (uint32_t)back.rgb.red << 16 | (uint32_t)back.rgb.green << 8 | back.rgb.blue;
+    }
+    c.attributes = (uint8_t)((from->attrs.bold ? CELL_BOLD : 0) | (from->attrs.underline ? CELL_UNDERLINE : 0) |
+                             (from->attrs.reverse ? CELL_REVERSE : 0) | (from->attrs.strike ? CELL_STRIKE : 0));
+    return c;
+}
+
+static bool is_blank(const struct cell *c)
+{
+    return (!c->code || c->code == ' ') && c->back == CELL_DEFAULT && !(c->attributes & (CELL_REVERSE | CELL_UNDERLINE)) && c->width;
+}
+
+// ---- lines that scrolled out
+
+void terminal_push(struct terminal *t, struct line *line)
+{
+    if (t->count == SCROLL_BACK) {
+        free(t->lines[t->first]);
+        t->first = (t->first + 1) % SCROLL_BACK;
+        t->count--;
+        t->dropped++;
+    }
+    t->lines[(t->first + t->count++) % SCROLL_BACK] = line;
+    if (t->view && t->view < t->count) // what is looked at stays where it is
+        t->view++;
+    if (t->view > t->count)
+        t->view = t->count;
+}
+
+void terminal_forget(struct terminal *t)
+{
+    for (unsigned i = 0; i < t->count; i++)
+        free(t->lines[(t->first + i) % SCROLL_BACK]);
+    t->dropped += t->count;
+    t->first = t->count = t->view = 0;
+}
+
+static int push_line(int columns, const VTermScreenCell *cells, void *opaque)
+{
+    struct terminal *t = opaque;
+    if (t->resizing || t->alternate)
+        return 0;
+    struct line *line = malloc(sizeof *line + (size_t)columns * sizeof *line->cells);
+    line->count = 0;
+    for (int i = 0; i < columns; i++) {
+        line->cells[i] = cell_of(t, &cells[i]);
+        if (!is_blank(&line->cells[i]))
+            line->count = (unsigned)i + 1;
+    }
+    line = realloc(line, sizeof *line + line->count * sizeof *line->cells);
+    terminal_push(t, line);
+    return 1;
+}
+
+// ---- what libvterm tells
+
+static int damage(VTermRect r, void *opaque)
+{
+    struct terminal *t = opaque;
+    for (int row = r.start_row; row < r.end_row && row < t->rows; row++)
+        t->row_dirty[row] = true;
+    return 1;
+}
+
+static int move_cursor(VTermPos to, VTermPos from, int visible, void *opaque)
+{
+    struct terminal *t = opaque;
+    if (from.row < t->rows)
+        t->row_dirty[from.row] = true;
+    if (to.row < t->rows)
+        t->row_dirty[to.row] = true;
+    t->cursor = to;
+    return 1;
+}
+
+static int set_property(VTermProp property, VTermValue *value, void *opaque)
+{
+    struct terminal *t = opaque;
+    if (property == VTERM_PROP_CURSORVISIBLE) {
+        t->cursor_visible = value->boolean;
+        if (t->cursor.row < t->rows)
+            t->row_dirty[t->cursor.row] = true;
+    } else if (property == VTERM_PROP_ALTSCREEN) {
+        t->alternate = value->boolean;
+        t->view = 0;
+        t->all_dirty = true;
+    } else if (property == VTERM_PROP_MOUSE) {
+        t->mouse = value->number;
+    }
+    return 1;
+}
+
+static void output(const char *bytes, size_t len, void *opaque)
+{
+    struct terminal *t = opaque;
+    if (!t->resizing)
+        t->send(t->opaque, bytes, len);
+}
+
+struct terminal *terminal_new(void (*send)(void *opaque, const char *bytes, size_t len), void *opaque)
+{
+    static const VTermScreenCallbacks callbacks = { .damage = damage, .movecursor = move_cursor, .settermprop = set_property, .sb_pushline = push_line };
+    struct terminal *t = calloc(1, sizeof *t);
+    t->send = send;
+    t->opaque = opaque;
+    t->rows = 24;
+    t->columns = 80;
+    t->unit = 1;
+    t->cursor_visible = true;
+    t->row_dirty = calloc(24, sizeof *t->row_dirty);
+    t->vt = vterm_new(t->rows, t->columns);
+    vterm_set_utf8(t->vt, 1);
+    vterm_output_set_callback(t->vt, output, t);
+    t->screen = vterm_obtain_screen(t->vt);
+    vterm_screen_set_callbacks(t->screen, &callbacks, t);
+    vterm_screen_enable_altscreen(t->screen, 1);
+    vterm_screen_set_damage_merge(t->screen, VTERM_DAMAGE_ROW);
+    vterm_state_set_bold_highbright(vterm_obtain_state(t->vt), 1);
+    vterm_screen_reset(t->screen, 1);
+    return t;
+}
+
+void terminal_free(struct terminal *t)
+{
+    terminal_forget(t);
+    vterm_free(t->vt);
+    free(t->row_dirty);
+    free(t);
+}
+
+void terminal_write(struct terminal *t, const char *bytes, size_t len)
+{
+    unsigned before = t->count;
+    uint64_t dropped = t->dropped;
+    vterm_input_write(t->vt, bytes, len);
+    vterm_screen_flush_damage(t->screen);
+    if (t->view && (before != t->count || dropped != t->dropped))
+        t->all_dirty = true;
+}
+
+bool terminal_line(const struct terminal *t, uint64_t number, struct cell *cells)
+{
+    static const struct cell blank = { .fore = CELL_DEFAULT, .back = CELL_DEFAULT, .width = 1 };
+    if (number < t->dropped || number >= terminal_end(t))
+        return false;
+    uint64_t index = number - t->dropped;
+    const struct line *line = index < t->count ? t->lines[(t->first + index) % SCROLL_BACK] : NULL;
+    for (int column = 0; column < t->columns; column++) {
+        VTermScreenCell from;
+        cells[column] = blank;
+        if (line && (unsigned)column < line->count)
+            cells[column] = line->cells[column];
+        else if (!line && vterm_screen_get_cell(t->screen, (VTermPos){ (int)(index - t->count), column }, &from))
+            cells[column] = cell_of(t, &from);
+    }
+    return true;
+}
+
+bool terminal_line_is_full(const struct terminal *t, uint64_t number)
+{
+    struct cell cells[t->columns];
+    return terminal_line(t, number, cells) && cells[t->columns - 1].code && cells[t->columns - 1].code != ' ';
+}
+
+void terminal_scroll(struct terminal *t, int lines)
+{
+    int64_t view = (int64_t)t->view + lines;
+    t->view = view < 0 || t->alternate ? 0 : view > t->count ? t->count : (unsigned)view;
+    t->all_dirty = true;
+}
+
+// ---- layout and drawing
+
+#define MARGIN(t) (4 * (t)->unit)
+
+void terminal_place(struct terminal *t, struct rect place, const struct font *font)
+{
+    if (!memcmp(&place, &t->place, sizeof place))
+        return;
+    t->font = *font;
+    t->unit = font->height / 16;
+    t->place = place;
+    int columns = (place.w - 2 * MARGIN(t) - 4 * t->unit) / font->width, rows = (place.h - 2 * MARGIN(t)) / font->height;
+    columns = columns < 10 ? 10 : columns > 500 ? 500 : columns;
+    rows = rows < 3 ? 3 : rows > 300 ? 300 : rows;
+    if (columns != t->columns || rows != t->rows)
+        terminal_reflow(t, columns, rows);
+    t->all_dirty = true;
+}
+
+static uint32_t fore_of(const struct cell *c)
+{
+    if (c->fore != CELL_DEFAULT)
+        return c->fore;
+    return c->attributes & CELL_BOLD ? 0xffffff : 0xd3d8de;
+}
+
+static void draw_row(struct terminal *t, struct canvas *canvas, int row, bool focused)
+{
+    struct cell cells[t->columns];
+    const struct font *f = &t->font;
+    uint64_t number = terminal_top(t) + (uint64_t)row;
+    int left = t->place.x + MARGIN(t), y = t->place.y + MARGIN(t) + row * f->height;
+    struct rect whole = rect_cut(t->place, (struct rect){ left, y, t->columns * f->width, f->height });
+    draw_fill(canvas, whole, COLOUR_BACK);
+    if (!terminal_line(t, number, cells))
+        return;
+    bool cursor_row = t->cursor_visible && !t->view && row == t->cursor.row;
+    for (int column = 0; column < t->columns; column++) {
+        const struct cell *c = &cells[column];
+        uint32_t fore = fore_of(c), back = c->back == CELL_DEFAULT ? COLOUR_BACK : c->back, swap = fore;
+        bool cursor = cursor_row && column == t->cursor.col;
+        if (!c->width)
+            continue;
+        if (c->attributes & CELL_REVERSE) {
+            fore = back;
+            back = swap;
+        }
+        if (terminal_is_selected(t, number, column)) {
+            fore = 0xffffff;
+            back = COLOUR_SELECT;
+        }
+        struct rect r = { left + column * f->width, y, f->width * c->width, f->height };
+        if (cursor && focused) {
+            fore = COLOUR_BACK;
+            back = COLOUR_ACCENT;
+        }
+        if (back != COLOUR_BACK)
+            draw_fill(canvas, rect_cut(whole, r), back);
+        if (c->code && c->code != ' ')
+            draw_char(canvas, f, rect_cut(whole, r), r.x, r.y, c->code, fore);
+        if (c->attributes & CELL_UNDERLINE)
+            draw_fill(canvas, (struct rect){ r.x, r.y + r.h - t->unit, r.w, t->unit }, fore);
+        if (c->attributes & CELL_STRIKE)
+            draw_fill(canvas, (struct rect){ r.x, r.y + r.h / 2, r.w, t->unit }, fore);
+        if (cursor && !focused)
+            draw_frame(canvas, r, t->unit, COLOUR_ACCENT);
+    }
+}
+
+static void draw_scroll_bar(struct terminal *t, struct canvas *canvas)
+{
+    struct rect bar = { t->place.x + t->place.w - 5 * t->unit, t->place.y, 5 * t->unit, t->place.h };
+    int64_t total = t->count + (unsigned)t->rows, h = (int64_t)bar.h * t->rows / total;
+    h = h < 12 * t->unit ? 12 * t->unit : h;
+    draw_fill(canvas, bar, COLOUR_BACK);
+    if (!t->count || t->alternate)
+        return;
+    int64_t y = t->count ? (bar.h - h) * (int64_t)(t->count - t->view) / t->count : 0;
+    draw_fill(canvas, (struct rect){ bar.x, bar.y + (int)y, bar.w - t->unit, (int)h }, t->view ? COLOUR_ACCENT : COLOUR_BUTTON);
+}
+
+void terminal_draw(struct terminal *t, struct canvas *canvas, bool all, bool focused)
+{
+    bool any = all = all || t->all_dirty;
+    if (all)
+        draw_fill(canvas, t->place, COLOUR_BACK);
+    for (int row = 0; row < t->rows; row++) {
+        if (all || (t->row_dirty[row] && !t->view)) {
+            draw_row(t, canvas, row, focused);
+            any = true;
+        }
+        t->row_dirty[row] = false;
+    }
+    t->all_dirty = false;
+    if (any)
+        draw_scroll_bar(t, canvas);
+    if (t->finding)
+        terminal_find_draw(t, canvas);
+}
+
+// ---- keys and pointer
+
+static VTermModifier modifiers(unsigned mods)
+{
+    return (mods & MOD_SHIFT ? VTERM_MOD_SHIFT : 0) | (mods & MOD_CTRL ? VTERM_MOD_CTRL : 0) | (mods & MOD_ALT ? VTERM_MOD_ALT : 0);
+}
+
+static VTermKey special_key(unsigned code)
+{
+    static const struct { unsigned code; VTermKey key; } keys[] = {
+        { K_ENTER, VTERM_KEY_ENTER }, { K_KPENTER, VTERM_KEY_ENTER }, { K_TAB, VTERM_KEY_TAB }, { K_BACKSPACE, VTERM_KEY_BACKSPACE },
+        { K_ESC, VTERM_KEY_ESCAPE }, { K_UP, VTERM_KEY_UP }, { K_DOWN, VTERM_KEY_DOWN }, { K_LEFT, VTERM_KEY_LEFT },
+        { K_RIGHT, VTERM_KEY_RIGHT }, { K_INSERT, VTERM_KEY_INS }, { K_DELETE, VTERM_KEY_DEL }, { K_HOME, VTERM_KEY_HOME },
+        { K_END, VTERM_KEY_END }, { K_PAGEUP, VTERM_KEY_PAGEUP }, { K_PAGEDOWN, VTERM_KEY_PAGEDOWN },
+        { K_F11, VTERM_KEY_FUNCTION(11) }, { K_F12, VTERM_KEY_FUNCTION(12) },
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].code == code)
+            return keys[i].key;
+    return code >= K_F1 && code < K_F1 + 10 ? VTERM_KEY_FUNCTION(code - K_F1 + 1) : VTERM_KEY_NONE;
+}
+
+static bool copy(struct terminal *t)
+{
+    char *text = terminal_selection(t);
+    if (text)
+        window_set_clipboard(text, false);
+    free(text);
+    return true;
+}
+
+static bool paste(struct terminal *t, bool primary)
+{
+    char *text = window_clipboard(primary);
+    terminal_paste(t, text);
+    free(text);
+    return true;
+}
+
+bool terminal_key(struct terminal *t, struct ui *ui, const struct key *key)
+{
+    bool ctrl_shift = (key->mods & (MOD_CTRL | MOD_SHIFT | MOD_ALT)) == (MOD_CTRL | MOD_SHIFT), shift = key->mods & MOD_SHIFT;
+    if (!key->down)
+        return false;
+    if (ctrl_shift && key->code == K_C)
+        return copy(t);
+    if (ctrl_shift && key->code == K_V)
+        return paste(t, false);
+    if (shift && key->code == K_INSERT)
+        return paste(t, true);
+    if (ctrl_shift && key->code == K_F) {
+        t->finding = t->all_dirty = true;
+        return true;
+    }
+    if (shift && (key->code == K_PAGEUP || key->code == K_PAGEDOWN || key->code == K_HOME || key->code == K_END)) {
+        int page = t->rows > 1 ? t->rows - 1 : 1;
+        terminal_scroll(t, key->code == K_PAGEUP ? page : key->code == K_PAGEDOWN ? -page : key->code == K_HOME ? (int)SCROLL_BACK : -(int)SCROLL_BACK);
+        return true;
+    }
+    if (t->finding)
+        return terminal_find_key(t, key);
+    VTermKey special = special_key(key->code);
+    if (special != VTERM_KEY_NONE) {
+        terminal_scroll(t, -(int)SCROLL_BACK);
+        vterm_keyboard_key(t->vt, special, modifiers(key->mods));
+        return true;
+    }
+    if (key->mods & (MOD_CTRL | MOD_ALT) && key->symbol) {
+        terminal_scroll(t, -(int)SCROLL_BACK);
+        vterm_keyboard_unichar(t->vt, key->symbol, modifiers(key->mods & ~(unsigned)MOD_SHIFT));
+        return true;
+    }
+    return false;
+}
+
+void terminal_text(struct terminal *t, const char *utf8)
+{
+    if (t->finding) {
+        terminal_find_text(t, utf8);
+        return;
+    }
+    if (t->view)
+        terminal_scroll(t, -(int)SCROLL_BACK);
+    for (uint32_t code; (code = utf8_next(&utf8));)
+        vterm_keyboard_unichar(t->vt, code, VTERM_MOD_NONE);
+}
+
+void terminal_paste(struct terminal *t, const char *utf8)
+{
+    char *text = malloc(strlen(utf8) * 3 + 1);
+    size_t n = 0;
+    for (uint32_t code; (code = utf8_next(&utf8));) {
+        if (code == '\r' && *utf8 == '\n')
+            continue;
+        if (code >= 32 || code == '\n' || code == '\t' || code == '\r') // nothing that could close the brackets
+            n += utf8_put(text + n, code == '\n' ? '\r' : code);
+    }
+    vterm_keyboard_start_paste(t->vt);
+    t->send(t->opaque, text, n);
+    vterm_keyboard_end_paste(t->vt);
+    free(text);
+}
+
+void terminal_pointer(struct terminal *t, const struct pointer *p)
+{
+    if (!t->font.width) // not laid out so far
+        return;
+    int column = (p->x - t->place.x - MARGIN(t)) / t->font.width, row = (p->y - t->place.y - MARGIN(t)) / t->font.height;
+    column = column < 0 ? 0 : column >= t->columns ? t->columns - 1 : column;
+    row = row < 0 ? 0 : row >= t->rows ? t->rows - 1 : row;
+    if (t->mouse != VTERM_PROP_MOUSE_NONE && !(p->mods & MOD_SHIFT)) { // the program in there wants it
+        static const unsigned bits[] = { INPUT_LEFT, INPUT_MIDDLE, INPUT_RIGHT };
+        vterm_mouse_move(t->vt, row, column, modifiers(p->mods));
+        for (int i = 0; i < 3; i++)
+            if ((p->pressed | p->released) & bits[i])
+                vterm_mouse_button(t->vt, i + 1, p->pressed & bits[i], modifiers(p->mods));
+        if (p->wheel)
+            vterm_mouse_button(t->vt, p->wheel > 0 ? 4 : 5, true, modifiers(p->mods));
+        return;
+    }
+    if (p->wheel && t->alternate) {
+        for (int i = 0; i < 3; i++)
+            vterm_keyboard_key(t->vt, p->wheel > 0 ? VTERM_KEY_UP : VTERM_KEY_DOWN, VTERM_MOD_NONE);
+    } else if (p->wheel) {
+        terminal_scroll(t, 3 * p->wheel);
+    } else if (p->pressed & INPUT_MIDDLE) {
+        paste(t, true);
+    } else {
+        terminal_select_pointer(t, p, (struct point){ terminal_top(t) + (uint64_t)row, column });
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+//
+// Inside of a text tab, for the files terminal*.c. Lines have numbers that never change: what scrolled out is counted on.
+#pragma once
+#if defined HAVE_VTERM
+#include <vterm.h>
+#include "ui/internal.h"
+
+#define SCROLL_BACK 10000u     // lines
+#define CELL_DEFAULT 0x1000000u // the colour is the terminal's own
+enum { CELL_BOLD = 1, CELL_UNDERLINE = 2, CELL_REVERSE = 4, CELL_STRIKE = 8, CELL_DIM = 16 };
+struct cell { uint32_t code, fore, back; uint8_t attributes, width; }; // code 0: blank; width 0: right half of the one before
+struct line { unsigned count; struct cell cells[]; };                  // without the blanks at its end
+struct point { uint64_t line; int column; };
+struct terminal {
+    VTerm *vt;
+    VTermScreen *screen;
+    void (*send)(void *opaque, const char *bytes, size_t len);
+    void *opaque;
+    struct font font;
+    struct rect place;
+    int unit, rows, columns;
+    struct line *lines[SCROLL_BACK]; // a ring
+    unsigned first, count;
+    uint64_t dropped;          // lines that left the ring at its start
+    unsigned view;             // lines scrolled back
+    bool *row_dirty, all_dirty;
+    VTermPos cursor;
+    bool cursor_visible, alternate, resizing;
+    int mouse;                 // VTERM_PROP_MOUSE: who wants the pointer
+    // terminal_select.c
+    struct point anchor, head; // head is where the pointer is; both ends belong to it
+    bool selecting, selected;
+    bool finding, not_found;
+    char find[64];
+};
+static inline uint64_t terminal_top(const struct terminal *t) { return t->dropped + t->count - t->view; } // line of the top row
+static inline uint64_t terminal_end(const struct terminal *t) { return t->dropped + t->count + (uint64_t)t->rows; }
+// Cells of a line, columns of them (blank beyond its end); false: no such line.
+bool terminal_line(const struct terminal *t, uint64_t number, struct cell *cells);
+bool terminal_line_is_full(const struct terminal *t, uint64_t number); // it goes on in the next one
+void terminal_scroll(struct terminal *t, int lines); // positive: back
+void terminal_push(struct terminal *t, struct line *line); // takes it
+void terminal_forget(struct terminal *t);            // all that scrolled out
+void terminal_reflow(struct terminal *t, int columns, int rows);
+bool terminal_is_selected(const struct terminal *t, uint64_t line, int column);
+bool terminal_find_key(struct terminal *t, const struct key *key);
+void terminal_find_text(struct terminal *t, const char *utf8);
+void terminal_find_draw(struct terminal *t, struct canvas *canvas);
+void terminal_select_pointer(struct terminal *t, const struct pointer *p, struct point at);
+size_t utf8_put(char *out, uint32_t code);           // 1 to 4 bytes
+#endif

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: MIT
+//
+// The one file that knows SDL: the window, its events, its pixels. The thread sleeps in poll() on the display's connection and on the
+// eventfd of the other threads, so an idle window costs nothing; SDL_WaitEvent would let the others call into the display.
+//
+// A display that dies must not take the guest with it: Xlib ends the process when its connection breaks, unless its handler
+// does not return. Ours ends this thread. After that nobody calls SDL.
+#include <SDL.h>
+#include <SDL_syswm.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "ui/input.h"
+#include "ui/internal.h"
+
+static void lose_display(struct ui *ui)
+{
+    atomic_store(&ui->watching, false);
+    atomic_store(&ui->lost, true);
+    pthread_mutex_lock(&ui->lock);
+    ui->finished = true;
+    pthread_cond_broadcast(&ui->moved);
+    pthread_mutex_unlock(&ui->lock);
+    if (ui->input)
+        input_release_all(ui->input);
+}
+
+// ---- Xlib, which SDL has loaded by itself
+
+static pthread_key_t lost_key; // the handler gets no argument of ours
+static pthread_once_t lost_once = PTHREAD_ONCE_INIT;
+
+static void make_key(void) { pthread_key_create(&lost_key, NULL); }
+
+static int x_connection_broke(void *display)
+{
+    struct ui *ui = pthread_getspecific(lost_key);
+    if (!ui)
+        return 0; // not our thread: Xlib ends the process
+    lose_display(ui);
+    pthread_exit(NULL);
+}
+
+static void guard_display(struct ui *ui)
+{
+    void *xlib = dlopen("libX11.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    void *(*set)(int (*)(void *)) = NULL;
+    pthread_once(&lost_once, make_key);
+    pthread_setspecific(lost_key, ui);
+    if (xlib)
+        *(void **)&set = dlsym(xlib, "XSetIOErrorHandler");
+    if (set)
+        set(x_connection_broke);
+}
+
+// The descriptor of the connection, -1: this kind of display has none.
+static int display_fd(struct ui *ui)
+{
+    SDL_SysWMinfo info;
+    SDL_VERSION(&info.version);
+    if (!SDL_GetWindowWMInfo(ui->window, &info))
+        return -1;
+    const char *library = NULL, *function = NULL;
+    void *display = NULL;
+#if defined SDL_VIDEO_DRIVER_X11
+    if (info.subsystem == SDL_SYSWM_X11) {
+        library = "libX11.so.6";
+        function = "XConnectionNumber";
+        display = info.info.x11.display;
+    }
+#endif
+#if defined SDL_VIDEO_DRIVER_WAYLAND
+    if (info.subsystem == SDL_SYSWM_WAYLAND) {
+        library = "libwayland-client.so.0";
+        function = "wl_display_get_fd";
+        display = info.info.wl.display;
+    }
+#endif
+    void *handle = library ? dlopen(library, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+    int (*number)(void *) = NULL;
+    if (handle)
+        *(void **)&number = dlsym(handle, function);
+    return number ? number(display) : -1;
+}
+
+// ---- pixels
+
+static void take_surface(struct ui *ui)
+{
+    SDL_Surface *surface = SDL_GetWindowSurface(ui->window);
+    ui->surface = surface;
+    if (!surface)
+        return;
+    struct canvas *c = &ui->canvas;
+    if (c->width != surface->w || c->height != surface->h || !c->pixels) {
+        free(c->pixels);
+        c->pixels = calloc((size_t)surface->w * (size_t)surface->h, sizeof *c->pixels);
+        c->width = surface->w;
+        c->height = surface->h;
+    }
+    c->dirty_count = 0;
+    ui->draw_all = true;
+}
+
+static void show(struct ui *ui)
+{
+    struct canvas *c = &ui->canvas;
+    SDL_Surface *surface = ui->surface;
+    SDL_Rect rects[DIRTY_MAX];
+    if (!c->dirty_count || !surface)
+        return;
+    SDL_Surface *from = SDL_CreateRGBSurfaceWithFormatFrom(c->pixels, c->width, c->height, 32, c->width * 4, SDL_PIXELFORMAT_RGB888);
+    for (unsigned i = 0; i < c->dirty_count; i++) {
+        rects[i] = (SDL_Rect){ c->dirty[i].x, c->dirty[i].y, c->dirty[i].w, c->dirty[i].h };
+        SDL_Rect to = rects[i];
+        SDL_BlitSurface(from, &rects[i], surface, &to);
+    }
+    SDL_FreeSurface(from);
+    if (SDL_UpdateWindowSurfaceRects(ui->window, rects, (int)c->dirty_count))
+        take_surface(ui); // the window has changed under us
+    c->dirty_count = 0;
+}
+
+// ---- what the tabs ask for
+
+char *window_clipboard(bool primary)
+{
+    char *text = primary ? SDL_GetPrimarySelectionText() : SDL_GetClipboardText();
+    char *copy = strdup(text ? text : "");
+    SDL_free(text);
+    return copy;
+}
+
+void window_set_clipboard(const char *text, bool primary)
+{
+    if (primary)
+        SDL_SetPrimarySelectionText(text);
+    else
+        SDL_SetClipboardText(text);
+}
+
+static void set_title(struct ui *ui)
+{
+    static const char *const release[] = { "Ctrl-Alt-G", "Ctrl-Alt-Shift-G", "Right Ctrl-G" };
+    char title[200];
+    snprintf(title, sizeof title, "%s%s%s%s", ui->options.title ? ui->options.title : "Ramjet", ui->grabbed ? " - " : "",
+             ui->grabbed ? release[ui->options.grab] : "", ui->grabbed ? " lets the mouse go" : "");
+    SDL_SetWindowTitle(ui->window, title);
+}
+
+void window_set_full_screen(struct ui *ui, bool on)
+{
+    if (SDL_SetWindowFullscreen(ui->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0)) {
+        ui_say(ui, true, "no full screen: %s", SDL_GetError());
+        return;
+    }
+    ui->full_screen = on;
+    take_surface(ui);
+}
+
+void window_grab(struct ui *ui, bool on)
+{
+    if (on && SDL_SetRelativeMouseMode(SDL_TRUE)) {
+        ui_say(ui, true, "cannot take the mouse: %s", SDL_GetError());
+        return;
+    }
+    if (!on)
+        SDL_SetRelativeMouseMode(SDL_FALSE);
+    SDL_SetWindowGrab(ui->window, on ? SDL_TRUE : SDL_FALSE);
+    ui->grabbed = on;
+    ui->draw_bars = true;
+    if (!on && ui->input)
+        input_release_all(ui->input);
+    set_title(ui);
+}
+
+void window_grow(struct ui *ui, int width, int height)
+{
+    SDL_Rect usable;
+    int bars = ui->canvas.height - ui->content.h, h = height + bars, w = width;
+    if (ui->user_sized || ui->full_screen || SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(ui->window), &usable))
+        return;
+    w = w > usable.w ? usable.w : w;
+    h = h > usable.h ? usable.h : h;
+    if (w > ui->canvas.width || h > ui->canvas.height)
+        SDL_SetWindowSize(ui->window, w > ui->canvas.width ? w : ui->canvas.width, h > ui->canvas.height ? h : ui->canvas.height);
+}
+
+// ---- events
+
+static unsigned code_of(SDL_Scancode scancode)
+{
+    static const struct { SDL_Scancode scancode; unsigned code; } keys[] = {
+#define KEY(code, scancode, name, alias, plain, shifted) { SDL_SCANCODE_##scancode, code },
+#include "ui/keymap.def"
+#undef KEY
+        { SDL_SCANCODE_NONUSHASH, 43 }, { SDL_SCANCODE_SYSREQ, 99 }, { SDL_SCANCODE_LANG1, 122 }, { SDL_SCANCODE_LANG2, 123 },
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].scancode == scancode)
+            return keys[i].code;
+    return 0;
+}
+
+static unsigned mods_now(void)
+{
+    SDL_Keymod m = SDL_GetModState();
+    bool alt_gr = m & KMOD_MODE;
+    return (m & KMOD_SHIFT ? MOD_SHIFT : 0) | (m & KMOD_CTRL ? MOD_CTRL : 0) | (m & KMOD_LALT && !alt_gr ? MOD_ALT : 0) | (m & KMOD_RCTRL ? MOD_RIGHT_CTRL : 0);
+}
+
+static void on_key(struct ui *ui, const SDL_KeyboardEvent *e)
+{
+    int symbol = e->keysym.sym;
+    struct key key = { .code = code_of(e->keysym.scancode), .mods = mods_now(), .down = e->type == SDL_KEYDOWN, .repeat = e->repeat,
+                       .symbol = symbol >= 32 && symbol < 127 ? (uint32_t)symbol : 0 };
+    ui_key(ui, &key);
+}
+
+static unsigned button_bits(Uint32 state)
+{
+    return (state & SDL_BUTTON_LMASK ? INPUT_LEFT : 0) | (state & SDL_BUTTON_RMASK ? INPUT_RIGHT : 0) | (state & SDL_BUTTON_MMASK ? INPUT_MIDDLE : 0) |
+           (state & SDL_BUTTON_X1MASK ? INPUT_SIDE : 0) | (state & SDL_BUTTON_X2MASK ? INPUT_EXTRA : 0);
+}
+
+static void on_pointer(struct ui *ui, const SDL_Event *e)
+{
+    struct pointer p = { .mods = mods_now() };
+    int x, y, w, h;
+    p.buttons = button_bits(SDL_GetMouseState(&x, &y));
+    if (e->type == SDL_MOUSEMOTION) {
+        x = e->motion.x;
+        y = e->motion.y;
+        p.dx = e->motion.xrel;
+        p.dy = e->motion.yrel;
+        p.buttons = button_bits(e->motion.state);
+    } else if (e->type == SDL_MOUSEWHEEL) {
+        p.wheel = e->wheel.direction == SDL_MOUSEWHEEL_FLIPPED ? -e->wheel.y : e->wheel.y;
+    } else {
+        unsigned bit = button_bits(SDL_BUTTON(e->button.button));
+        x = e->button.x;
+        y = e->button.y;
+        *(e->type == SDL_MOUSEBUTTONDOWN ? &p.pressed : &p.released) = bit;
+        p.buttons = e->type == SDL_MOUSEBUTTONDOWN ? p.buttons | bit : p.buttons & ~bit;
+        p.clicks = e->button.clicks;
+    }
+    SDL_GetWindowSize(ui->window, &w, &h);
+    p.x = w ? (int)((int64_t)x * ui->canvas.width / w) : x; // where a window's unit is several pixels
+    p.y = h ? (int)((int64_t)y * ui->canvas.height / h) : y;
+    ui_pointer(ui, &p);
+}
+
+static void on_focus(struct ui *ui, bool have)
+{
+    ui->focused = have;
+    ui->draw_all = true;
+    if (have)
+        return;
+    if (ui->grabbed)
+        window_grab(ui, false);
+    if (ui->input)
+        input_release_all(ui->input); // nothing stays pressed in the guest
+}
+
+static void on_window(struct ui *ui, const SDL_WindowEvent *e)
+{
+    switch (e->event) {
+    case SDL_WINDOWEVENT_RESIZED: ui->user_sized = true; break;
+    case SDL_WINDOWEVENT_SIZE_CHANGED: take_surface(ui); break;
+    case SDL_WINDOWEVENT_EXPOSED: canvas_dirty(&ui->canvas, (struct rect){ 0, 0, ui->canvas.width, ui->canvas.height }); break;
+    case SDL_WINDOWEVENT_FOCUS_GAINED: on_focus(ui, true); break;
+    case SDL_WINDOWEVENT_FOCUS_LOST: on_focus(ui, false); break;
+    case SDL_WINDOWEVENT_LEAVE:
+        if (!ui->grabbed)
+            ui_pointer(ui, &(struct pointer){ .x = -1, .y = -1 });
+        break;
+    case SDL_WINDOWEVENT_HIDDEN: case SDL_WINDOWEVENT_MINIMIZED:
+        ui->hidden = true;
+        atomic_store(&ui->watching, false);
+        break;
+    case SDL_WINDOWEVENT_SHOWN: case SDL_WINDOWEVENT_RESTORED: case SDL_WINDOWEVENT_MAXIMIZED:
+        ui->hidden = false;
+        ui->draw_all = true;
+        atomic_store(&ui->watching, tabs_current(ui)->kind == TAB_SCREEN);
+        break;
+    default: break;
+    }
+}
+
+static void on_event(struct ui *ui, const SDL_Event *e)
+{
+    switch (e->type) {
+    case SDL_KEYDOWN: case SDL_KEYUP: on_key(ui, &e->key); break;
+    case SDL_TEXTINPUT:
+        if (!(mods_now() & (MOD_CTRL | MOD_ALT)))
+            ui_text(ui, e->text.text);
+        break;
+    case SDL_MOUSEMOTION: case SDL_MOUSEBUTTONDOWN: case SDL_MOUSEBUTTONUP: case SDL_MOUSEWHEEL: on_pointer(ui, e); break;
+    case SDL_WINDOWEVENT: on_window(ui, &e->window); break;
+    case SDL_QUIT: ui_close_request(ui); break;
+    default: break;
+    }
+}
+
+// ---- life
+
+static double own_scale(void)
+{
+    float dpi;
+    if (SDL_GetDisplayDPI(0, &dpi, NULL, NULL))
+        return 1;
+    return dpi >= 180 ? 2 : dpi >= 132 ? 1.5 : 1;
+}
+
+bool window_open(struct ui *ui, char **why)
+{
+    char text[300];
+    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
+    SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+    SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "1");
+    SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
+    sigset_t all, before; // signals belong to the machine thread
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (SDL_InitSubSystem(SDL_INIT_VIDEO)) {
+        snprintf(text, sizeof text, "no window: %s", SDL_GetError());
+        *why = strdup(text);
+        return false;
+    }
+    if (SDL_GetCurrentVideoDriver() && !strcmp(SDL_GetCurrentVideoDriver(), "x11"))
+        SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"); // plain shared memory, no OpenGL
+    ui->scale = ui->options.scale ? ui->options.scale : own_scale();
+    ui->font = font_for_scale(ui->scale);
+    ui->unit = ui->font.height / 16;
+    ui->scaling = ui->options.fit ? SCALING_FIT : SCALING_WHOLE;
+    ui->hover = ui->map_at = -1;
+    SDL_Rect usable = { 0, 0, 1024, 768 };
+    int w = (int)(800 * ui->scale), h = (int)(600 * ui->scale) + 2 * (ui->font.height + 10 * ui->unit);
+    SDL_GetDisplayUsableBounds(0, &usable);
+    w = w > usable.w ? usable.w : w;
+    h = h > usable.h ? usable.h : h;
+    ui->window = SDL_CreateWindow(ui->options.title ? ui->options.title : "Ramjet", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, w, h,
+                                  SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);
+    if (!ui->window) {
+        snprintf(text, sizeof text, "no window: %s", SDL_GetError());
+        *why = strdup(text);
+        SDL_QuitSubSystem(SDL_INIT_VIDEO);
+        return false;
+    }
+    SDL_SetWindowMinimumSize(ui->window, 40 * ui->font.width, 12 * ui->font.height);
+    guard_display(ui);
+    SDL_StartTextInput();
+    tabs_update(ui);
+    atomic_store(&ui->watching, true);
+    take_surface(ui);
+    if (!ui->surface) {
+        snprintf(text, sizeof text, "no window: %s", SDL_GetError());
+        *why = strdup(text);
+        window_close(ui);
+        return false;
+    }
+    ui->user_sized = ui->options.full_screen;
+    if (ui->options.full_screen)
+        window_set_full_screen(ui, true);
+    return true;
+}
+
+void window_run(struct ui *ui)
+{
+    struct pollfd fds[2] = { { .fd = ui->wake_fd, .events = POLLIN }, { .fd = display_fd(ui), .events = POLLIN } };
+    for (;;) {
+        SDL_Event e;
+        uint64_t count;
+        pthread_mutex_lock(&ui->lock);
+        bool quit = ui->quit;
+        pthread_mutex_unlock(&ui->lock);
+        if (quit)
+            return;
+        ui_poll(ui);
+        if (ui->surface && !ui->hidden) {
+            ui_draw(ui);
+            show(ui);
+        }
+        SDL_PumpEvents();
+        if (SDL_HasEvents(SDL_FIRSTEVENT, SDL_LASTEVENT)) {
+            while (SDL_PollEvent(&e))
+                on_event(ui, &e);
+            continue;
+        }
+        if (poll(fds, 2, fds[1].fd < 0 ? 20 : -1) < 0 && errno != EINTR)
+            return;
+        if (fds[0].revents && read(ui->wake_fd, &count, sizeof count) < 0)
+            continue;
+        if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL)) {
+            lose_display(ui);
+            return;
+        }
+        while (SDL_PollEvent(&e))
+            on_event(ui, &e);
+    }
+}
+
+void window_close(struct ui *ui)
+{
+    if (ui->grabbed)
+        SDL_SetRelativeMouseMode(SDL_FALSE);
+    SDL_DestroyWindow(ui->window);
+    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    pthread_setspecific(lost_key, NULL);
+}
