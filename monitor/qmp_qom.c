@@ -40,7 +40,7 @@ static struct node in_folder(struct machine *machine, enum node_kind folder, con
         break;
     case UNNAMED:
         for (const struct device *d = has_number ? machine->devices : NULL; d; d = d->next)
-            if (!d->id && d->unnamed_number == number)
+            if (!d->id && d->unnamed_number == number && number != DEVICE_OF_BOARD)
                 node = (struct node){ .kind = DEVICE, .device = d };
         break;
     case UNATTACHED:
@@ -162,7 +162,7 @@ json_t *qmp_qom_list(struct machine *machine, const json_t *arguments, struct er
         for (const struct device *d = machine->devices; d; d = d->next) {
             if (d->id && node.kind == PERIPHERAL)
                 list_child(list, d->id, d->type->name);
-            if (!d->id && node.kind == UNNAMED)
+            if (!d->id && node.kind == UNNAMED && d->unnamed_number != DEVICE_OF_BOARD)
                 list_numbered(list, d->unnamed_number, d->type->name);
         }
         break;
