@@ -17,6 +17,7 @@
 #include "ui/input.h"
 #include "ui/screen.h"
 #include "ui/ui.h"
+#include "snapshot/control.h"
 #include "softmmu/ram_guard.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -82,6 +83,7 @@ struct session {
     struct options options;
     struct loop *loop;
     struct chardev_list *chardevs;
+    struct control *control;
     struct machine *machine;
     struct ui *ui;             // NULL: no window
     struct monitor_ui *monitor_ui;
@@ -259,6 +261,9 @@ static bool start(struct session *s, struct error **errp)
     s->options.pc.screen = screen_new();
     if (!open_window(s, errp) || !open_consoles(s, errp))
         return false;
+    s->control = control_new(&s->options.run, &s->options.pc, s->chardevs, errp);
+    if (!s->control)
+        return false;
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)
         return false;
@@ -266,7 +271,7 @@ static bool start(struct session *s, struct error **errp)
     signal_machine = s->machine;
     if (ended)
         machine_request(s->machine, REQUEST_QUIT);
-    if (!add_devices(s, errp) || !pc_start(s->machine, errp))
+    if (!add_devices(s, errp) || !pc_start(s->machine, errp) || !control_attach(s->control, s->machine, &(struct control_commands){ monitor_run, qmp_run }, errp))
         return false;
     for (size_t i = 0; i < s->device_count; i++) {
         s->monitors[i] = monitor_new(s->machine, s->monitor_devices[i], errp);
@@ -300,6 +305,7 @@ static void finish(struct session *s, int code)
         qmp_free_all(s->machine, s->qmps, s->qmp_count);
         pc_free(s->machine);
     }
+    control_free(s->control);
     if (s->chardevs) {
         signal(SIGTSTP, SIG_DFL);
         signal(SIGABRT, SIG_DFL);
@@ -327,12 +333,13 @@ int main(int argc, char **argv)
         code = 0;
     } else {
         if (start(s, &err))
-            code = pc_run(s->machine);
+            code = control_end(s->control, pc_run(s->machine), ended);
         finish(s, code);
         if (err)
             error_report(err);
     }
     error_free(err);
+    run_options_release(&s->options.run);
     free(s);
     return code;
 }

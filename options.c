@@ -14,6 +14,7 @@
 #include "hw/char/serial16550.h"
 #include "hw/display/vga_pci.h"
 #include "hw/misc/debug_exit.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/mem/memory_device.h"
 #include "hw/mem/pc_dimm.h"
 #include "monitor/monitor.h"
@@ -25,7 +26,7 @@
 #include "util/parse.h"
 #include "util/version.h"
 
-enum option_group { MACHINE, BOOT, DEVICES, CONSOLES, RUNNING, DEBUGGING, GROUPS };
+enum option_group { MACHINE, BOOT, DEVICES, CONSOLES, RUNNING, REPEATING, DEBUGGING, GROUPS };
 enum option_id {
 #define OPTION(name, argument, group, help) OPT_##name,
 #include "options.def"
@@ -113,6 +114,7 @@ static bool parse_machine(struct options *o, const char *text, struct error **er
         } else if (!strcmp(k->key, "acpi")) {
             ok = on_off("machine", k, &o->pc.acpi, errp);
         } else if (!strcmp(k->key, "unpack")) {
+            o->run.unpack_given = true;
             if (!strcmp(k->value, "auto"))
                 o->pc.unpack = BOOT_UNPACK_AUTO;
             else if (!strcmp(k->value, "host"))
@@ -336,6 +338,10 @@ static bool parse_rtc(struct options *o, const char *text, struct error **errp)
         struct pair *k = &p.items[i];
         struct tm tm = { 0 };
         time_t now = time(NULL);
+        if (!strcmp(k->key, "base")) {
+            o->run.rtc_given = true;
+            o->run.rtc_from_host = !strcmp(k->value, "utc") || !strcmp(k->value, "localtime");
+        }
         if (!strcmp(k->key, "clock") || !strcmp(k->key, "driftfix")) {
             if (strcmp(k->value, "vm") && strcmp(k->value, "host") && strcmp(k->value, "rt") && strcmp(k->value, "none") && strcmp(k->value, "slew"))
                 ok = error_set(errp, "-rtc: invalid value '%s' of '%s'", k->value, k->key);
@@ -358,15 +364,64 @@ static bool parse_rtc(struct options *o, const char *text, struct error **errp)
 
 static bool parse_icount(struct options *o, const char *text, struct error **errp)
 {
-    static const char *const known[] = { "shift" };
+    static const char *const known[] = { "shift", "sleep", "align" };
     struct pairs p;
     uint64_t n = 0;
-    bool ok = split(&p, "icount", text, "shift", errp);
+    bool align = false, ok = split(&p, "icount", text, "shift", errp);
+    o->run.icount_given = true;
+    o->run.sleep_on = true;
     for (unsigned i = 0; ok && i < p.count; i++) {
-        if (strcmp(p.items[i].key, "shift"))
-            ok = invalid("icount", text, p.items[i].key, known, 1, errp);
-        else if ((ok = number("icount", &p.items[i], 10, &n, errp)))
+        struct pair *k = &p.items[i];
+        if (!strcmp(k->key, "sleep"))
+            o->run.sleep_given = ok = on_off("icount", k, &o->run.sleep_on, errp);
+        else if (!strcmp(k->key, "align"))
+            ok = on_off("icount", k, &align, errp) && (!align || error_set(errp, "-icount align=on: not in this version"));
+        else if (strcmp(k->key, "shift"))
+            ok = invalid("icount", text, k->key, known, 3, errp);
+        else if (!strcmp(k->value, "auto"))
+            ok = error_set(errp, "-icount shift=auto: not in this version; give a number from 0 to 10");
+        else if ((ok = number("icount", k, 10, &n, errp)))
             o->pc.engine.icount_shift = (int)n;
+    }
+    if (ok && o->pc.engine.icount_shift < 0)
+        ok = error_set(errp, "-icount %s: shift=N is needed", text);
+    free(p.text);
+    return ok;
+}
+
+// Row of the values that a key of -action takes; -1 when the value is none of them.
+static int action_value(const struct pair *k, const char *const *values, size_t count, struct error **errp)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(values[i], k->value))
+            return (int)i;
+    error_set(errp, "-action: Parameter '%s' does not accept value '%s'", k->key, k->value);
+    const char *nearest = nearest_name(k->value, values, count);
+    if (nearest)
+        error_hint(errp, "did you mean '%s'?", nearest);
+    return -1;
+}
+
+static bool parse_action(struct options *o, const char *text, struct error **errp)
+{
+    static const char *const known[] = { "reboot", "shutdown", "panic" }, *const reboot[] = { "reset", "shutdown" };
+    static const char *const shutdown[] = { "poweroff", "pause" }, *const panic[] = { "shutdown", "pause", "exit-failure", "none" };
+    struct pairs p;
+    bool ok = split(&p, "action", text, NULL, errp);
+    for (unsigned i = 0; ok && i < p.count; i++) {
+        const struct pair *k = &p.items[i];
+        int v = 0;
+        if (!strcmp(k->key, "reboot"))
+            o->pc.no_reboot = (v = action_value(k, reboot, 2, errp)) > 0;
+        else if (!strcmp(k->key, "shutdown"))
+            o->pc.no_shutdown = (v = action_value(k, shutdown, 2, errp)) > 0;
+        else if (!strcmp(k->key, "panic"))
+            o->pc.panic = (enum panic_action)(v = action_value(k, panic, 4, errp));
+        else if (!strcmp(k->key, "watchdog"))
+            ok = error_set(errp, "-action watchdog=%s: there is no watchdog in this version", k->value);
+        else
+            ok = invalid("action", text, k->key, known, 3, errp);
+        ok = ok && v >= 0;
     }
     free(p.text);
     return ok;
@@ -412,7 +467,7 @@ static void option_name(char *out, const char *name)
 
 static void print_help(void)
 {
-    static const char *const titles[GROUPS] = { "The machine", "What it boots", "Devices", "Consoles", "Running", "Debugging" };
+    static const char *const titles[GROUPS] = { "The machine", "What it boots", "Devices", "Consoles", "Running", "Repeating a run", "Debugging" };
     print_version();
     puts("usage: ramjet [options]\n\nexample: ramjet -m 1G,slots=3,maxmem=4G -kernel vmlinuz -initrd initrd.gz -append console=ttyS0 -nographic");
     for (int g = 0; g < GROUPS; g++) {
@@ -428,7 +483,7 @@ static void print_help(void)
     }
 }
 
-static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type, &vga_type };
+static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type, &pvpanic_type, &vga_type };
 
 static bool device_help(const char *text)
 {
@@ -590,6 +645,17 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
         o->log_items = value;
         return true;
     case OPT_D: o->log_file = value; return true;
+    case OPT_action: return parse_action(o, value, errp);
+    case OPT_limit_instructions: return run_option_limit_instructions(&o->run, value, errp);
+    case OPT_limit_time: return run_option_limit_time(&o->run, value, errp);
+    case OPT_stop_text: o->run.stop_text = value; return true;
+    case OPT_deterministic:
+        o->run.deterministic = true;
+        return !value || run_option_deterministic(&o->run, value, errp);
+    case OPT_script: o->run.script = value; return true;
+    case OPT_record: return run_option_record(&o->run, value, errp);
+    case OPT_digest_at: return run_option_digest_at(&o->run, value, errp);
+    case OPT_digest_every: return run_option_digest_every(&o->run, value, errp);
     case OPT_version: print_version(); return o->done = true;
     default: print_help(); return o->done = true;
     }
@@ -634,16 +700,20 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
         for (id = 0; id < OPT__COUNT; id++) {
             char name[32];
             option_name(name, rows[id].name);
-            if (!strcmp(name, arg))
+            if (!strcmp(name, arg) || (id == OPT_deterministic && !strncmp(arg, "deterministic,", 14)))
                 break;
         }
         if (id == OPT__COUNT)
             return unknown_option(arg, errp);
         if (rows[id].argument && i + 1 == argc)
             return error_set(errp, "-%s: requires an argument", arg);
-        if (!apply(o, &words, id, rows[id].argument ? argv[++i] : NULL, errp))
+        const char *switches = id == OPT_deterministic && arg[13] ? arg + 14 : NULL; // -deterministic,seed=N
+        if (!apply(o, &words, id, rows[id].argument ? argv[++i] : switches, errp))
             return false;
     }
+    for (size_t i = 0; i < o->objects.count; i++)
+        if (!run_options_check_object(&o->run, o->objects.items[i], errp))
+            return false;
     default_vga(o);
-    return o->done || finish_memory(o, &words, errp);
+    return o->done || (finish_memory(o, &words, errp) && run_options_finish(&o->run, &o->pc, errp));
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include "hw/pc/pc.h"
 #include "ui/ui.h"
+#include "snapshot/control.h"
 
 struct error;
 #define MAX_LISTED 320
@@ -14,6 +15,7 @@ struct text_list { const char *items[MAX_LISTED]; size_t count; };
 struct mon_option { const char *chardev; bool control, pretty; }; // -mon
 struct options {
     struct pc_options pc;
+    struct run_options run;
     struct text_list objects, devices, chardevs, serials, monitors, qmps;
     bool qmp_pretty[MAX_LISTED]; // of qmps
     struct mon_option mons[MAX_MON_OPTIONS];

@@ -72,6 +72,17 @@ char *next_word(char **text)
     return start;
 }
 
+bool monitor_only_looks(const char *line)
+{
+    static const char *const looks[] = { "", "info", "help", "?", "x", "xp", "print", "p", "screendump" };
+    line += strspn(line, " \t");
+    size_t n = strcspn(line, " \t/");
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+        if (strlen(looks[i]) == n && !strncmp(looks[i], line, n))
+            return true;
+    return false;
+}
+
 // "memory-devices" is spelled memory_devices in the table's C names.
 static bool same_name(const char *row, const char *word)
 {

@@ -12,6 +12,7 @@ struct error;
 struct machine;
 struct device;
 struct memory_backend;
+struct state_table;
 
 enum property_type {
     PROPERTY_BOOL,    // bool: on/off (yes/no, true/false, 1/0)
@@ -48,6 +49,7 @@ struct device_type {
     // For PROPERTY_BACKEND: the backend of an id (NULL: none), and its id. backends/ is not below hw/core.
     struct memory_backend *(*backend_find)(struct machine *machine, const char *id);
     const char *(*backend_id)(const struct memory_backend *backend);
+    const struct state_table *state; // of the instance, for digests; NULL: it has none
 };
 #define DEVICE_OF_BOARD (~0u)
 struct device {

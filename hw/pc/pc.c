@@ -12,6 +12,7 @@
 #include "hw/display/vga_pci.h"
 #include "hw/input/i8042_input.h"
 #include "hw/misc/debug_exit.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/pc/internal.h"
 #include "target/i386/disas.h"
 #include "target/i386/engine_target.h"
@@ -261,6 +262,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->screen = options->screen;
     m->no_reboot = options->no_reboot;
     m->no_shutdown = options->no_shutdown;
+    m->panic = options->panic;
     m->counted_time = options->engine.icount_shift >= 0;
     m->seed = m->random_state = options->seed;
     m->state = RUN_STATE_PRELAUNCH;
@@ -469,6 +471,26 @@ static void handle_reset(struct pc *pc, bool guest)
         m->state = RUN_STATE_PRELAUNCH; // whatever stopped it is over; cont starts it
 }
 
+static void handle_panic(struct pc *pc)
+{
+    struct machine *m = &pc->machine;
+    machine_send_event(m, EVENT_GUEST_PANICKED, &(struct event_details){ .guest = true });
+    fprintf(stderr, "ramjet: the guest's kernel has panicked\n");
+    m->shutdown_cause = "guest panic";
+    switch (m->panic) {
+    case PANIC_NONE: break;
+    case PANIC_SHUTDOWN: handle_shutdown(pc, true, "guest-panic"); break;
+    case PANIC_PAUSE:
+        m->state = RUN_STATE_GUEST_PANICKED;
+        machine_send_event(m, EVENT_STOP, &(struct event_details){ 0 });
+        break;
+    case PANIC_EXIT_FAILURE:
+        m->exit_code = 1;
+        machine_request(m, REQUEST_QUIT);
+        break;
+    }
+}
+
 // Requests made since the last look. False: leave for good.
 static bool handle_requests(struct pc *pc)
 {
@@ -480,6 +502,8 @@ static bool handle_requests(struct pc *pc)
         atomic_fetch_or(&m->requests, REQUEST_QUIT);
         return false;
     }
+    if (requests & REQUEST_PANIC)
+        handle_panic(pc);
     if (requests & REQUEST_SHUTDOWN)
         handle_shutdown(pc, true, "guest-shutdown");
     if (requests & (REQUEST_RESET | REQUEST_USER_RESET))
@@ -511,17 +535,31 @@ static void owner_idle(void *opaque, int64_t ns)
     loop_dispatch(pc->machine.loop, ns == CLOCK_NEVER ? -1 : ns);
 }
 
+static bool owner_stop(void *opaque)
+{
+    struct machine *m = &((struct pc *)opaque)->machine;
+    return m->counts.stop(m->counts.opaque) && m->state == RUN_STATE_RUNNING;
+}
+
+static bool owner_stuck(void *opaque)
+{
+    struct machine *m = &((struct pc *)opaque)->machine;
+    return m->counts.stuck(m->counts.opaque);
+}
+
 int pc_run(struct machine *m)
 {
     struct pc *pc = pc_of(m);
-    struct engine_owner owner = { .look = owner_look, .idle = owner_idle, .opaque = pc };
+    struct engine_owner owner = { .look = owner_look, .idle = owner_idle, .stop = owner_stop, .stuck = owner_stuck, .opaque = pc };
     for (;;) {
         if (m->state == RUN_STATE_RUNNING)
             engine_run(pc->engine, &owner);
         if (atomic_load(&m->requests) & REQUEST_QUIT)
             return m->exit_code;
         if (m->state != RUN_STATE_RUNNING) {
-            loop_dispatch(m->loop, -1);
+            engine_check_stop(pc->engine, &owner); // commands may be due here
+            if (m->state != RUN_STATE_RUNNING && !atomic_load(&m->requests))
+                loop_dispatch(m->loop, -1);
             if (atomic_load(&m->requests) && !handle_requests(pc))
                 return m->exit_code;
         }
@@ -531,6 +569,25 @@ int pc_run(struct machine *m)
 struct engine *pc_engine(struct machine *m) { return pc_of(m)->engine; }
 struct x86_cpu *pc_cpu(struct machine *m, unsigned index) { return index < m->cpu_count ? pc_of(m)->cpus[index].cpu : NULL; }
 const char *pc_boot_description(struct machine *m) { return pc_of(m)->boot ? linux_boot_description(pc_of(m)->boot) : NULL; }
+
+
+bool pc_watch_serial(struct machine *m, void (*fn)(void *, uint8_t), void *opaque)
+{
+    struct pc *pc = pc_of(m);
+    if (!pc->serial_present[0])
+        return false;
+    pc->serial[0].sent = fn;
+    pc->serial[0].sent_opaque = opaque;
+    return true;
+}
+
+void pc_key(struct machine *m, int scancode, bool down) { ps2_key(&pc_of(m)->kbc.keyboard, scancode, down); }
+
+const uint8_t *pc_acpi_tables(struct machine *m, size_t *size)
+{
+    *size = pc_of(m)->acpi_size;
+    return pc_of(m)->acpi_tables;
+}
 
 void pc_print_irq(struct machine *m, void (*print)(void *, const char *), void *opaque)
 {

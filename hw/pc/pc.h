@@ -22,6 +22,7 @@ struct pc_options {
     int64_t rtc_base_ns;             // date of virtual time 0
     uint64_t seed;
     bool no_reboot, no_shutdown, paused; // paused: -S
+    enum panic_action panic;
     struct engine_options engine;
     struct input *input;             // where the user's keys come from; NULL: no one types
     struct screen *screen;           // what a display device draws on
@@ -49,3 +50,13 @@ struct x86_cpu *pc_cpu(struct machine *machine, unsigned index);
 const char *pc_boot_description(struct machine *machine);
 // Lines of `info pic`/`info irq`.
 void pc_print_irq(struct machine *machine, void (*print)(void *, const char *), void *opaque);
+// State of chips and devices, part by part (hw/pc/state.c): name, table, instance. Only during the call.
+struct state_table;
+typedef void pc_state_fn(void *opaque, const char *part, const struct state_table *table, const void *instance);
+void pc_each_state(struct machine *machine, pc_state_fn *fn, void *opaque);
+// fn sees each byte that serial port 0 sends. False: there is no such port.
+bool pc_watch_serial(struct machine *machine, void (*fn)(void *opaque, uint8_t byte), void *opaque);
+// The keyboard's key of a set 1 scan code (ps2_key).
+void pc_key(struct machine *machine, int scancode, bool down);
+// The bytes of all ACPI tables, as they are loaded. NULL: none.
+const uint8_t *pc_acpi_tables(struct machine *machine, size_t *size);

@@ -140,6 +140,37 @@ def framebuffer():
         assert len(colours) == 1 and next(iter(colours))[0] > 0x80, f'a red screen is {colours}'
 
 
+def counted(watch):
+    """The serial console of a boot with counted time that also draws on a framebuffer; watch: take pictures all the while."""
+    m = vm.VM(vm.emulator(), ['-m', '256', '-icount', 'shift=1', '-rtc', 'base=2026-01-01', '-kernel', guest.kernel(),
+                              '-initrd', guest.initrd('counted', {}, 'cat /proc/interrupts; poweroff -f'),
+                              '-append', 'console=tty0 console=ttyS0 vga=789 panic=-1'])
+    pictures = 0
+    with m:
+        end = time.time() + 120 * m.slow
+        while m.p.poll() is None:
+            assert time.time() < end, 'the guest does not end: ' + m.buf[-300:]
+            try:
+                if watch:
+                    dump(m)
+                    pictures += 1
+                m._pump(0.01 if watch else 0.2)
+            except (EOFError, OSError):
+                m.p.wait(10)
+    assert 'Power down' in m.buf, m.buf[-300:]
+    return m.buf, pictures
+
+
+def invisible():
+    plain, _ = counted(False)
+    watched, pictures = counted(True)
+    note(f'{len(plain)} bytes on the console, {pictures} pictures')
+    assert pictures >= 5, f'only {pictures} pictures were taken'
+    for a, b in zip(plain.splitlines(), watched.splitlines()):
+        assert a == b, f'{a!r} became {b!r}'
+    assert plain == watched, f'{len(plain)} bytes became {len(watched)}'
+
+
 def refused():
     with vm.VM(vm.emulator(), ['-m', '128', '-S', '-kernel', guest.kernel(), '-vga', 'none']) as m:
         assert 'no console' in m.hmp('screendump /tmp/x.ppm')
@@ -149,10 +180,20 @@ def refused():
         assert not m.hmp(f'screendump -f png {m.dir}/name.ppm').strip()
         with open(m.dir + '/name.ppm', 'rb') as f:
             assert f.read(4) == b'\x89PNG', '-f does not win over the name'
+    with vm.VM(vm.emulator(), ['-m', '128', '-S', '-kernel', guest.kernel(), '-device', 'VGA,id=v'], qmp=True) as m:
+        said = m.qmp('screendump', filename=m.dir + '/q.png', format='png', device='v', head=0)
+        assert said == {'return': {}}, said
+        assert (Picture(m.dir + '/q.png').width, Picture(m.dir + '/q.png').height) == (720, 400)
+        m.qmp('screendump', filename=m.dir + '/q.any')
+        assert Picture(m.dir + '/q.any').rows[16:] == Picture(m.dir + '/q.png').rows[16:]
+        for args, why in (({'device': 'w'}, "Device 'w' not found"), ({'format': 'bmp'}, "'bmp' is unknown"), ({'head': 1}, "'head'")):
+            said = m.qmp('screendump', filename='x', **args)
+            assert why in said.get('error', {}).get('desc', ''), said
 
 
 tap = Tap()
 tap.case('text mode, no console=: "Linux version" is read from the screen', text_mode)
 tap.case('framebuffer: what the guest draws is in the next picture', framebuffer)
+tap.case('counted time: a boot is the same to the last byte while pictures are taken', invisible)
 tap.case('screendump: formats, and errors that name the file', refused)
 tap.done()

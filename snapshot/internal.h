@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+//
+// Between control.c and its helpers.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+struct machine;
+struct pc_options;
+struct run_options;
+// keys.c: "ret", "ctrl-alt-delete", with " down" or " up" after it: pressed and released otherwise.
+bool keys_check(const char *text, struct error **errp);
+void keys_press(struct machine *machine, const char *text);
+// flip.c: "ADDRESS.BIT", "REGISTER.BIT" of CPU 0, or a flag's name.
+bool flip_check(const char *text, struct error **errp);
+void flip_bit(struct machine *machine, const char *text);
+// contract.c: what a run depends on, as one malloced line.
+char *contract_line(struct machine *machine, const struct pc_options *pc);
