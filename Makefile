@@ -96,7 +96,7 @@ GEN := $(ASL_SRCS:%.asl=$(B)/gen/%.aml.h) $(FONTS:%=$(B)/gen/ui/spleen_%.font.h)
 
 # Tests: each tests/DIR/test_*.c (and tests/fuzz/fuzz_*.c) is a program, linked with the emulator's
 # objects and with the other C files of its folder.
-TEST_DIRS := unit tcg hw monitor fuzz
+TEST_DIRS := unit tcg hw monitor fuzz ui
 TEST_SRCS := $(wildcard $(TEST_DIRS:%=tests/%/*.c))
 TEST_MAINS := $(foreach s,$(TEST_SRCS),$(if $(filter test_% fuzz_%,$(notdir $(s))),$(s)))
 TEST_PROGS := $(TEST_MAINS:%.c=$(B)/%)
@@ -170,10 +170,10 @@ endef
 $(foreach t,$(TEST_MAINS),$(eval $(call test_prog,$(t))))
 
 # Freestanding guests: tests/tcg/guest/NAME.c -> NAME.bin, an image for -kernel.
-GUEST_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector -Wall -Wextra
+GUEST_CFLAGS := -std=gnu11 -O2 -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector -Wall -Wextra
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,tests/tcg/guest/link.ld -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 GUESTS := $(patsubst %.c,$(B)/%.bin,$(wildcard tests/tcg/guest/*.c))
-$(B)/tests/tcg/guest/%.bin: tests/tcg/guest/%.c tests/tcg/guest/head.S $(wildcard tests/tcg/guest/*.h) tests/tcg/guest/link.ld
+$(B)/tests/tcg/guest/%.bin: tests/tcg/guest/%.c tests/tcg/guest/head.S $(wildcard tests/tcg/guest/*.h) tests/tcg/guest/link.ld Makefile
 	@echo "  GUEST   $@"
 	@mkdir -p $(@D)
 	@gcc $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -Itests/tcg/guest tests/tcg/guest/head.S $< -o $(B)/tests/tcg/guest/$*.elf
