@@ -18,7 +18,6 @@ struct mon_option { const char *chardev; bool control, pretty; }; // -mon
 struct options {
     struct pc_options pc;
     struct run_options run;
-    struct text_list objects, devices, chardevs, serials, monitors, qmps;
     struct text_list objects, numas, devices, chardevs, serials, monitors, qmps;
     bool qmp_pretty[MAX_LISTED]; // of qmps
     struct mon_option mons[MAX_MON_OPTIONS];
