@@ -242,8 +242,12 @@ static bool add_objects(struct options *o, struct error **errp)
 static bool add_devices(struct session *s, struct error **errp)
 {
     const struct options *o = &s->options;
-    if (o->vga && !with_option("vga", "std", pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp) != NULL, errp))
-        return false;
+    if (o->vga) {
+        struct device *vga = pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp);
+        if (!with_option("vga", "std", vga != NULL, errp))
+            return false;
+        device_set_of_board(vga);
+    }
     for (size_t i = 0; i < o->devices.count; i++) {
         char *text = strdup(o->devices.items[i]);
         bool ok = with_option("device", o->devices.items[i], device_add_text(s->machine, text, errp), errp);

@@ -128,7 +128,7 @@ static struct device *find_unnamed(struct machine *machine, const char *text)
     char *end;
     unsigned long number = strtoul(text, &end, 10);
     struct device *d = *text >= '0' && *text <= '9' && !strcmp(end, "]") ? machine->devices : NULL;
-    while (d && (d->id || d->unnamed_number != number))
+    while (d && (d->id || d->unnamed_number != number || number == DEVICE_OF_BOARD))
         d = d->next;
     return d;
 }

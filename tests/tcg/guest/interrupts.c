@@ -428,7 +428,7 @@ static void gates(void)
     apic_write(0xb0, 0);
     // a not-present gate for #UD: #NP names it with EXT; for #GP: a double fault
     trap_idt[6].type = 0x0e;
-    
+
     run(r = start(ud));
     check("#NP: an exception's gate, with EXT", trap.vector << 32 | trap.error << 16 | (trap.rip - r.rip), 11ull << 32 | (6 * 8 + 3) << 16);
     set_gate(6, 1, 0);
