@@ -422,7 +422,11 @@ void ui_free(struct ui *ui)
     free(ui->why);
     free(ui->dump);
     free(ui->hooks);
+    for (unsigned i = 0; i < ui->tab_count; i++)
+        if (ui->tabs[i].terminal)
+            terminal_free(ui->tabs[i].terminal);
     free(ui->picture);
+    free(ui->canvas.pixels);
     close(ui->wake_fd);
     pthread_mutex_destroy(&ui->lock);
     pthread_cond_destroy(&ui->moved);

@@ -141,7 +141,10 @@ class Window:
             return f.read()
 
     def wait_exit(self, timeout=20):
-        return self.p.wait(timeout * SLOW)
+        status = self.p.wait(timeout * SLOW)
+        if status:
+            print('# ' + self.stderr()[-1500:].replace('\n', '\n# '))
+        return status
 
     # ---- eyes
 
