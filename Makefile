@@ -34,8 +34,8 @@ MODE_CFLAGS_tsan := -O1 -g -fsanitize=thread
 MODE_CFLAGS_cov := -O0 -g --coverage
 
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
-# Sanitizers blur the flow that this warning reasons about.
-ifneq ($(filter asan ubsan tsan,$(MODE)),)
+# Sanitizers and no optimization blur the flow that these warnings reason about.
+ifneq ($(MODE),opt)
 WARNINGS += -Wno-maybe-uninitialized -Wno-format-truncation
 endif
 BASE_CFLAGS := -std=gnu11 $(WARNINGS) -ffp-contract=off -fno-strict-aliasing -pthread -I. -I$(B)/gen
@@ -170,10 +170,10 @@ endef
 $(foreach t,$(TEST_MAINS),$(eval $(call test_prog,$(t))))
 
 # Freestanding guests: tests/tcg/guest/NAME.c -> NAME.bin, an image for -kernel.
-GUEST_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector -Wall -Wextra
+GUEST_CFLAGS := -std=gnu11 -O2 -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector -Wall -Wextra
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,tests/tcg/guest/link.ld -Wl,--build-id=none -Wl,-z,noexecstack
 GUESTS := $(patsubst %.c,$(B)/%.bin,$(wildcard tests/tcg/guest/*.c))
-$(B)/tests/tcg/guest/%.bin: tests/tcg/guest/%.c tests/tcg/guest/head.S $(wildcard tests/tcg/guest/*.h) tests/tcg/guest/link.ld
+$(B)/tests/tcg/guest/%.bin: tests/tcg/guest/%.c tests/tcg/guest/head.S $(wildcard tests/tcg/guest/*.h) tests/tcg/guest/link.ld Makefile
 	@echo "  GUEST   $@"
 	@mkdir -p $(@D)
 	@gcc $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -Itests/tcg/guest tests/tcg/guest/head.S $< -o $(B)/tests/tcg/guest/$*.elf

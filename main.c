@@ -14,6 +14,7 @@
 #include "monitor/internal.h"
 #include "monitor/monitor.h"
 #include "options.h"
+#include "snapshot/control.h"
 #include "ui/input.h"
 #include "ui/screen.h"
 #include "ui/ui.h"
@@ -82,6 +83,7 @@ struct session {
     struct options options;
     struct loop *loop;
     struct chardev_list *chardevs;
+    struct control *control;
     struct machine *machine;
     struct ui *ui;             // NULL: no window
     struct monitor_ui *monitor_ui;
@@ -224,15 +226,28 @@ static bool with_option(const char *option, const char *value, bool ok, struct e
     return ok;
 }
 
-// -object always comes before -device, whatever the order on the command line.
+// -object always comes before the machine and -device, whatever the order on the command line: boot RAM may be one of them.
+static bool add_objects(struct options *o, struct error **errp)
+{
+    o->pc.backends = backend_list_new();
+    for (size_t i = 0; i < o->objects.count; i++) {
+        if (!with_option("object", o->objects.items[i], backend_new_option(o->pc.backends, o->objects.items[i], errp) != NULL, errp)) {
+            backend_list_free(o->pc.backends);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_devices(struct session *s, struct error **errp)
 {
     const struct options *o = &s->options;
-    for (size_t i = 0; i < o->objects.count; i++)
-        if (!with_option("object", o->objects.items[i], backend_new_option(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
+    if (o->vga) {
+        struct device *vga = pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp);
+        if (!with_option("vga", "std", vga != NULL, errp))
             return false;
-    if (o->vga && !with_option("vga", "std", pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp) != NULL, errp))
-        return false;
+        device_set_of_board(vga);
+    }
     for (size_t i = 0; i < o->devices.count; i++) {
         char *text = strdup(o->devices.items[i]);
         bool ok = with_option("device", o->devices.items[i], device_add_text(s->machine, text, errp), errp);
@@ -255,6 +270,11 @@ static bool start(struct session *s, struct error **errp)
     s->options.pc.screen = screen_new();
     if (!open_window(s, errp) || !open_consoles(s, errp))
         return false;
+    s->control = control_new(&s->options.run, &s->options.pc, s->chardevs, errp);
+    if (!s->control)
+        return false;
+    if (!add_objects(&s->options, errp))
+        return false;
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)
         return false;
@@ -262,7 +282,7 @@ static bool start(struct session *s, struct error **errp)
     signal_machine = s->machine;
     if (ended)
         machine_request(s->machine, REQUEST_QUIT);
-    if (!add_devices(s, errp) || !pc_start(s->machine, errp))
+    if (!add_devices(s, errp) || !pc_start(s->machine, errp) || !control_attach(s->control, s->machine, &(struct control_commands){ monitor_run, qmp_run }, errp))
         return false;
     for (size_t i = 0; i < s->device_count; i++) {
         s->monitors[i] = monitor_new(s->machine, s->monitor_devices[i], errp);
@@ -270,7 +290,7 @@ static bool start(struct session *s, struct error **errp)
             return false;
         s->monitor_count++;
     }
-    static const struct gdbstub_ops gdb_ops = { .command = monitor_run };
+    static const struct gdbstub_ops gdb_ops = { .command = monitor_run_live };
     gdbstub_new(s->machine, &gdb_ops);
     if (o->gdb && !with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp))
         return false;
@@ -296,6 +316,7 @@ static void finish(struct session *s, int code)
         qmp_free_all(s->machine, s->qmps, s->qmp_count);
         pc_free(s->machine);
     }
+    control_free(s->control);
     if (s->chardevs) {
         signal(SIGTSTP, SIG_DFL);
         signal(SIGABRT, SIG_DFL);
@@ -312,6 +333,12 @@ static void finish(struct session *s, int code)
     log_flush();
 }
 
+static int run(struct session *s)
+{
+    int status = pc_run(s->machine);
+    return control_end(s->control, status, ended);
+}
+
 int main(int argc, char **argv)
 {
     struct session *s = calloc(1, sizeof *s);
@@ -323,12 +350,13 @@ int main(int argc, char **argv)
         code = 0;
     } else {
         if (start(s, &err))
-            code = pc_run(s->machine);
+            code = run(s);
         finish(s, code);
         if (err)
             error_report(err);
     }
     error_free(err);
+    run_options_release(&s->options.run);
     free(s);
     return code;
 }

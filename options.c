@@ -4,6 +4,7 @@
 // option's function gets its value.
 #define _GNU_SOURCE
 #include "options.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "hw/char/serial16550.h"
 #include "hw/display/vga_pci.h"
 #include "hw/misc/debug_exit.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/mem/memory_device.h"
 #include "hw/mem/pc_dimm.h"
 #include "monitor/monitor.h"
@@ -25,7 +27,7 @@
 #include "util/parse.h"
 #include "util/version.h"
 
-enum option_group { MACHINE, BOOT, DEVICES, CONSOLES, RUNNING, DEBUGGING, GROUPS };
+enum option_group { MACHINE, BOOT, DEVICES, CONSOLES, RUNNING, REPEATING, DEBUGGING, GROUPS };
 enum option_id {
 #define OPTION(name, argument, group, help) OPT_##name,
 #include "options.def"
@@ -96,7 +98,7 @@ static bool number(const char *option, const struct pair *p, uint64_t max, uint6
 
 static bool parse_machine(struct options *o, const char *text, struct error **errp)
 {
-    static const char *const known[] = { "type", "acpi", "unpack", "accel" };
+    static const char *const known[] = { "type", "acpi", "unpack", "accel", "memory-backend" };
     struct pairs p;
     if (!strcmp(text, "help")) {
         puts("Supported machines are:\npc                   PC with i440FX and PIIX, memory hotplug (default)");
@@ -113,6 +115,7 @@ static bool parse_machine(struct options *o, const char *text, struct error **er
         } else if (!strcmp(k->key, "acpi")) {
             ok = on_off("machine", k, &o->pc.acpi, errp);
         } else if (!strcmp(k->key, "unpack")) {
+            o->run.unpack_given = true;
             if (!strcmp(k->value, "auto"))
                 o->pc.unpack = BOOT_UNPACK_AUTO;
             else if (!strcmp(k->value, "host"))
@@ -121,6 +124,9 @@ static bool parse_machine(struct options *o, const char *text, struct error **er
                 o->pc.unpack = BOOT_UNPACK_GUEST;
             else
                 ok = error_set(errp, "-machine: Parameter 'unpack' expects auto, host or guest, not '%s'", k->value);
+        } else if (!strcmp(k->key, "memory-backend")) {
+            snprintf(o->memory_backend, sizeof o->memory_backend, "%s", k->value);
+            o->pc.memory_backend = o->memory_backend;
         } else if (!strcmp(k->key, "accel")) {
             if (!strstr(k->value, "tcg"))
                 ok = error_set(errp, "-machine accel=%s: only tcg is there", k->value);
@@ -247,6 +253,8 @@ static bool parse_smp(struct options *o, const char *text, struct error **errp)
             ok = number("smp", k, 32, &n, errp);
             if (ok && !n)
                 ok = error_set(errp, "-smp %s: at least one CPU is needed", text);
+            if (ok && !strcmp(k->key, "sockets"))
+                o->pc.cpu_sockets = (unsigned)n;
             if (ok && is_cpus)
                 o->pc.cpu_count = (unsigned)n;
             else if (ok && n != 1)
@@ -257,11 +265,13 @@ static bool parse_smp(struct options *o, const char *text, struct error **errp)
     return ok;
 }
 
-// A size of -m: plain numbers are MiB.
+// A size of -m. As in QEMU, a plain number is MiB for the size and bytes for maxmem.
 static bool memory_size(const struct pair *k, uint64_t *out, struct error **errp)
 {
     const char *end = k->value + strspn(k->value, "0123456789");
-    if (*k->value && !*end) {
+    size_t length = strlen(k->value);
+    bool plain_fraction = memchr(k->value, '.', length) && k->value[length - 1] >= '0' && k->value[length - 1] <= '9';
+    if (length && !*end && *k->key == 's') {
         struct pair plain = *k;
         if (!number("m", &plain, UINT64_MAX >> 20, out, NULL))
             return error_set(errp, "-m: Value '%s' is out of range for parameter '%s'", k->value, k->key);
@@ -269,37 +279,45 @@ static bool memory_size(const struct pair *k, uint64_t *out, struct error **errp
         return true;
     }
     struct error *why = NULL;
-    if (parse_size(k->value, out, &why))
+    if (!plain_fraction && parse_size(k->value, out, &why))
         return true;
     error_free(why);
-    if (*k->value == '-' || strspn(k->value, "0123456789") > 18 || strspn(k->value, "0123456789E") == strlen(k->value))
+    if (*k->value == '-' || strspn(k->value, "0123456789") > 18 || (length && strspn(k->value, "0123456789E") == length))
         return error_set(errp, "-m: Value '%s' is out of range for parameter '%s'", k->value, k->key);
     error_set(errp, "-m: Parameter '%s' expects a non-negative number below 2^64, not '%s'", k->key, k->value);
     error_hint(errp, "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively (also KiB, GB, ...).");
     return false;
 }
 
+#define RAM_UNIT 8192u // as in QEMU, sizes are rounded up to it
+#define DEFAULT_RAM (128ull << 20)
 struct memory_words { bool slots_given, max_given; uint64_t slots; };
 
 static bool parse_memory(struct options *o, struct memory_words *w, const char *text, struct error **errp)
 {
     static const char *const known[] = { "size", "slots", "maxmem" };
     struct pairs p;
+    if (strstr(text, ",,"))
+        return error_set(errp, "-m %s: there is nothing between two commas", text);
     bool ok = split(&p, "m", text, "size", errp);
     for (unsigned i = 0; ok && i < p.count; i++) {
         struct pair *k = &p.items[i];
         if (!strcmp(k->key, "size")) {
             ok = memory_size(k, &o->pc.ram_size, errp);
+            o->pc.ram_size_given = true;
             if (ok && !o->pc.ram_size)
-                o->pc.ram_size = 128ull << 20;
+                o->pc.ram_size = DEFAULT_RAM;
         } else if (!strcmp(k->key, "maxmem")) {
             ok = memory_size(k, &o->pc.max_ram_size, errp);
             w->max_given = true;
         } else if (!strcmp(k->key, "slots")) {
             char *end;
+            errno = 0;
             w->slots = strtoull(k->value, &end, 0);
             w->slots_given = true;
-            if (!*k->value || *end)
+            if (errno == ERANGE)
+                ok = error_set(errp, "-m: Value '%s' is too large for parameter 'slots'", k->value);
+            else if (!*k->value || *end)
                 ok = error_set(errp, "-m: Parameter 'slots' expects a number, not '%s'", k->value);
         } else {
             ok = invalid("m", text, k->key, known, 3, errp);
@@ -311,17 +329,20 @@ static bool parse_memory(struct options *o, struct memory_words *w, const char *
 
 static bool finish_memory(struct options *o, const struct memory_words *w, struct error **errp)
 {
-    uint64_t gib = 1ull << 30, ram = o->pc.ram_size, max = w->max_given ? o->pc.max_ram_size : 0;
-    uint64_t above = ram > 3 * gib + gib / 2 ? ram - 3 * gib : 0;
-    const struct cpu_model *model = cpu_model_find("max", NULL);
-    unsigned phys_bits = cpu_model_phys_bits(model);
-    cpu_model_free(model);
-    if (ram & 4095)
-        return error_set(errp, "-m: RAM size 0x%llx is not a multiple of 4096 bytes", (unsigned long long)ram);
-    if (!memory_device_check_options(ram, &max, w->slots, w->slots_given, above, phys_bits, errp)) {
+    uint64_t ram = o->pc.ram_size, max = w->max_given ? o->pc.max_ram_size : 0;
+    if (ram > UINT64_MAX - RAM_UNIT)
+        return error_set(errp, "-m: Value '0x%llx' is out of range for parameter 'size'", (unsigned long long)ram);
+    ram = (ram + RAM_UNIT - 1) / RAM_UNIT * RAM_UNIT;
+    if (w->max_given && !max)
+        return error_set(errp, "-m: invalid value of maxmem: maximum memory size (0x0) must be at least the initial memory size (0x%llx)",
+                         (unsigned long long)ram);
+    if (!memory_device_check_options(ram, &max, w->slots, w->slots_given, 0, 64, errp)) { // the machine knows phys_bits
         error_prefix(errp, "-m: ");
+        if (w->max_given && max < 1 << 20)
+            error_hint(errp, "A plain number of maxmem is bytes; maxmem=%lluM would be MiB.", (unsigned long long)max);
         return false;
     }
+    o->pc.ram_size = ram;
     o->pc.max_ram_size = max;
     o->pc.ram_slots = (unsigned)w->slots;
     return true;
@@ -336,6 +357,10 @@ static bool parse_rtc(struct options *o, const char *text, struct error **errp)
         struct pair *k = &p.items[i];
         struct tm tm = { 0 };
         time_t now = time(NULL);
+        if (!strcmp(k->key, "base")) {
+            o->run.rtc_given = true;
+            o->run.rtc_from_host = !strcmp(k->value, "utc") || !strcmp(k->value, "localtime");
+        }
         if (!strcmp(k->key, "clock") || !strcmp(k->key, "driftfix")) {
             if (strcmp(k->value, "vm") && strcmp(k->value, "host") && strcmp(k->value, "rt") && strcmp(k->value, "none") && strcmp(k->value, "slew"))
                 ok = error_set(errp, "-rtc: invalid value '%s' of '%s'", k->value, k->key);
@@ -358,15 +383,64 @@ static bool parse_rtc(struct options *o, const char *text, struct error **errp)
 
 static bool parse_icount(struct options *o, const char *text, struct error **errp)
 {
-    static const char *const known[] = { "shift" };
+    static const char *const known[] = { "shift", "sleep", "align" };
     struct pairs p;
     uint64_t n = 0;
-    bool ok = split(&p, "icount", text, "shift", errp);
+    bool align = false, ok = split(&p, "icount", text, "shift", errp);
+    o->run.icount_given = true;
+    o->run.sleep_on = true;
     for (unsigned i = 0; ok && i < p.count; i++) {
-        if (strcmp(p.items[i].key, "shift"))
-            ok = invalid("icount", text, p.items[i].key, known, 1, errp);
-        else if ((ok = number("icount", &p.items[i], 10, &n, errp)))
+        struct pair *k = &p.items[i];
+        if (!strcmp(k->key, "sleep"))
+            o->run.sleep_given = ok = on_off("icount", k, &o->run.sleep_on, errp);
+        else if (!strcmp(k->key, "align"))
+            ok = on_off("icount", k, &align, errp) && (!align || error_set(errp, "-icount align=on: not in this version"));
+        else if (strcmp(k->key, "shift"))
+            ok = invalid("icount", text, k->key, known, 3, errp);
+        else if (!strcmp(k->value, "auto"))
+            ok = error_set(errp, "-icount shift=auto: not in this version; give a number from 0 to 10");
+        else if ((ok = number("icount", k, 10, &n, errp)))
             o->pc.engine.icount_shift = (int)n;
+    }
+    if (ok && o->pc.engine.icount_shift < 0)
+        ok = error_set(errp, "-icount %s: shift=N is needed", text);
+    free(p.text);
+    return ok;
+}
+
+// Row of the values that a key of -action takes; -1 when the value is none of them.
+static int action_value(const struct pair *k, const char *const *values, size_t count, struct error **errp)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(values[i], k->value))
+            return (int)i;
+    error_set(errp, "-action: Parameter '%s' does not accept value '%s'", k->key, k->value);
+    const char *nearest = nearest_name(k->value, values, count);
+    if (nearest)
+        error_hint(errp, "did you mean '%s'?", nearest);
+    return -1;
+}
+
+static bool parse_action(struct options *o, const char *text, struct error **errp)
+{
+    static const char *const known[] = { "reboot", "shutdown", "panic" }, *const reboot[] = { "reset", "shutdown" };
+    static const char *const shutdown[] = { "poweroff", "pause" }, *const panic[] = { "shutdown", "pause", "exit-failure", "none" };
+    struct pairs p;
+    bool ok = split(&p, "action", text, NULL, errp);
+    for (unsigned i = 0; ok && i < p.count; i++) {
+        const struct pair *k = &p.items[i];
+        int v = 0;
+        if (!strcmp(k->key, "reboot"))
+            o->pc.no_reboot = (v = action_value(k, reboot, 2, errp)) > 0;
+        else if (!strcmp(k->key, "shutdown"))
+            o->pc.no_shutdown = (v = action_value(k, shutdown, 2, errp)) > 0;
+        else if (!strcmp(k->key, "panic"))
+            o->pc.panic = (enum panic_action)(v = action_value(k, panic, 4, errp));
+        else if (!strcmp(k->key, "watchdog"))
+            ok = error_set(errp, "-action watchdog=%s: there is no watchdog in this version", k->value);
+        else
+            ok = invalid("action", text, k->key, known, 3, errp);
+        ok = ok && v >= 0;
     }
     free(p.text);
     return ok;
@@ -412,7 +486,7 @@ static void option_name(char *out, const char *name)
 
 static void print_help(void)
 {
-    static const char *const titles[GROUPS] = { "The machine", "What it boots", "Devices", "Consoles", "Running", "Debugging" };
+    static const char *const titles[GROUPS] = { "The machine", "What it boots", "Devices", "Consoles", "Running", "Repeating a run", "Debugging" };
     print_version();
     puts("usage: ramjet [options]\n\nexample: ramjet -m 1G,slots=3,maxmem=4G -kernel vmlinuz -initrd initrd.gz -append console=ttyS0 -nographic");
     for (int g = 0; g < GROUPS; g++) {
@@ -428,7 +502,7 @@ static void print_help(void)
     }
 }
 
-static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type, &vga_type };
+static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type, &pvpanic_type, &vga_type };
 
 static bool device_help(const char *text)
 {
@@ -550,6 +624,9 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
         return true;
     case OPT_smp: return parse_smp(o, value, errp);
     case OPT_m: return parse_memory(o, words, value, errp);
+    case OPT_mem_path: o->pc.mem_path = value; return true;
+    case OPT_mem_prealloc: return o->pc.mem_prealloc = true;
+    case OPT_numa: return list_add(&o->numas, "numa", value, errp);
     case OPT_rtc: return parse_rtc(o, value, errp);
     case OPT_icount: return parse_icount(o, value, errp);
     case OPT_name: return parse_name(o, value, errp);
@@ -590,6 +667,17 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
         o->log_items = value;
         return true;
     case OPT_D: o->log_file = value; return true;
+    case OPT_action: return parse_action(o, value, errp);
+    case OPT_limit_instructions: return run_option_limit_instructions(&o->run, value, errp);
+    case OPT_limit_time: return run_option_limit_time(&o->run, value, errp);
+    case OPT_stop_text: o->run.stop_text = value; return true;
+    case OPT_deterministic:
+        o->run.deterministic = true;
+        return !value || run_option_deterministic(&o->run, value, errp);
+    case OPT_script: o->run.script = value; return true;
+    case OPT_record: return run_option_record(&o->run, value, errp);
+    case OPT_digest_at: return run_option_digest_at(&o->run, value, errp);
+    case OPT_digest_every: return run_option_digest_every(&o->run, value, errp);
     case OPT_version: print_version(); return o->done = true;
     default: print_help(); return o->done = true;
     }
@@ -614,7 +702,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
 {
     struct memory_words words = { 0 };
     memset(o, 0, sizeof *o);
-    o->pc.ram_size = 128ull << 20;
+    o->pc.ram_size = DEFAULT_RAM;
     o->pc.cpu_count = 1;
     o->pc.acpi = true;
     o->pc.rtc_base_ns = (int64_t)time(NULL) * NS_PER_SECOND;
@@ -634,16 +722,22 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
         for (id = 0; id < OPT__COUNT; id++) {
             char name[32];
             option_name(name, rows[id].name);
-            if (!strcmp(name, arg))
+            if (!strcmp(name, arg) || (id == OPT_deterministic && !strncmp(arg, "deterministic,", 14)))
                 break;
         }
         if (id == OPT__COUNT)
             return unknown_option(arg, errp);
         if (rows[id].argument && i + 1 == argc)
             return error_set(errp, "-%s: requires an argument", arg);
-        if (!apply(o, &words, id, rows[id].argument ? argv[++i] : NULL, errp))
+        const char *switches = id == OPT_deterministic && arg[13] ? arg + 14 : NULL; // -deterministic,seed=N
+        if (!apply(o, &words, id, rows[id].argument ? argv[++i] : switches, errp))
             return false;
     }
+    for (size_t i = 0; i < o->objects.count; i++)
+        if (!run_options_check_object(&o->run, o->objects.items[i], errp))
+            return false;
     default_vga(o);
-    return o->done || finish_memory(o, &words, errp);
+    o->pc.numa = o->numas.items;
+    o->pc.numa_count = (unsigned)o->numas.count;
+    return o->done || (finish_memory(o, &words, errp) && run_options_finish(&o->run, &o->pc, errp));
 }

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include "hw/pc/pc.h"
 #include "ui/ui.h"
+#include "snapshot/control.h"
+#include "snapshot/control.h"
+#include "ui/ui.h"
 
 struct error;
 #define MAX_LISTED 320
@@ -14,10 +17,12 @@ struct text_list { const char *items[MAX_LISTED]; size_t count; };
 struct mon_option { const char *chardev; bool control, pretty; }; // -mon
 struct options {
     struct pc_options pc;
-    struct text_list objects, devices, chardevs, serials, monitors, qmps;
+    struct run_options run;
+    struct text_list objects, numas, devices, chardevs, serials, monitors, qmps;
     bool qmp_pretty[MAX_LISTED]; // of qmps
     struct mon_option mons[MAX_MON_OPTIONS];
     size_t mon_count;
+    char memory_backend[256]; // -machine memory-backend=
     const char *name, *log_items, *log_file;
     const char *gdb; // NULL: none
     bool vga_given;

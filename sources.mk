@@ -9,13 +9,17 @@ UTIL_SRCS := \
     util/log.c \
     util/loop.c \
     util/nearest.c \
-    util/parse.c
+    util/parse.c \
+    util/state.c
 
 FPU_SRCS := \
     fpu/sf_f32f64.c \
     fpu/sf_f80.c \
     fpu/sf_f80_convert.c \
     fpu/sf_f80_trans.c
+
+REPLAY_SRCS := \
+    replay/script.c
 
 SOFTMMU_SRCS := \
     softmmu/ldst.c \
@@ -29,6 +33,7 @@ SOFTMMU_SRCS := \
 
 CHARDEV_SRCS := \
     chardev/chardev.c \
+    chardev/gate.c \
     chardev/host.c \
     chardev/mux.c \
     chardev/socket.c \
@@ -121,6 +126,7 @@ TARGET_I386_SRCS := \
     target/i386/control.c \
     target/i386/cpu.c \
     target/i386/cpuid.c \
+    target/i386/debug.c \
     target/i386/decode.c \
     target/i386/disas.c \
     target/i386/dump.c \
@@ -149,6 +155,7 @@ TARGET_I386_SRCS := \
     target/i386/page_tables.c \
     target/i386/raise.c \
     target/i386/segment.c \
+    target/i386/state.c \
     target/i386/syscall.c \
     target/i386/table.c \
     target/i386/translate.c
@@ -196,17 +203,33 @@ HW_NVRAM_SRCS := \
     hw/nvram/fw_cfg.c
 
 HW_MISC_SRCS := \
-    hw/misc/debug_exit.c
+    hw/misc/debug_exit.c \
+    hw/misc/pvpanic.c
 
 HW_PC_SRCS := \
+    hw/pc/acpi_buffer.c \
     hw/pc/acpi_tables.c \
     hw/pc/boot_font.c \
+    hw/pc/boot_ram.c \
     hw/pc/boot_screen.c \
     hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
+    hw/pc/numa.c \
+    hw/pc/numa_options.c \
     hw/pc/pc.c \
+    hw/pc/srat.c \
+    hw/pc/state.c \
     hw/pc/unpack.c
+
+SNAPSHOT_SRCS := \
+    snapshot/contract.c \
+    snapshot/control.c \
+    snapshot/digest.c \
+    snapshot/flip.c \
+    snapshot/keys.c \
+    snapshot/ram_digest.c \
+    snapshot/run_options.c
 
 GDBSTUB_SRCS := \
     gdbstub/commands.c \
@@ -218,9 +241,11 @@ GDBSTUB_SRCS := \
     gdbstub/resume.c
 
 MONITOR_SRCS := \
+    monitor/cmd_digest.c \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_numa.c \
     monitor/cmd_plug.c \
     monitor/cmd_screen.c \
     monitor/cmd_ui.c \
@@ -259,6 +284,7 @@ GENERAL_REGS_SRCS := \
 SRCS := main.c options.c \
     $(UTIL_SRCS) \
     $(FPU_SRCS) \
+    $(REPLAY_SRCS) \
     $(SOFTMMU_SRCS) \
     $(CHARDEV_SRCS) \
     $(TCG_SRCS) \
@@ -280,5 +306,6 @@ SRCS := main.c options.c \
     $(HW_NVRAM_SRCS) \
     $(HW_MISC_SRCS) \
     $(HW_PC_SRCS) \
+    $(SNAPSHOT_SRCS) \
     $(GDBSTUB_SRCS) \
     $(MONITOR_SRCS)

@@ -51,8 +51,10 @@ void explain_huge_pages(struct error **errp, const char *message, uint64_t page_
     char *page = size_text(page_size);
     if (pool_value(page_size, "nr_hugepages", &total) && pool_value(page_size, "free_hugepages", &unused) &&
         pool_value(page_size, "resv_hugepages", &reserved)) {
-        error_set(errp, "%s: need %" PRIu64 " huge pages of %s, the host has %" PRIu64 " free of %" PRIu64 " in total, %" PRIu64 " of them "
-                  "reserved", message, bytes / page_size, page, unused, total, reserved);
+        error_set(errp,
+                  "%s: need %" PRIu64 " huge pages of %s, the host has %" PRIu64 " free of %" PRIu64 " in total, %" PRIu64
+                  " of them reserved",
+                  message, bytes / page_size, page, unused, total, reserved);
         error_hint(errp, "To have enough: echo %" PRIu64 " > " POOLS "/hugepages-%" PRIu64 "kB/nr_hugepages",
                    bytes / page_size + total - (unused > reserved ? unused - reserved : 0), page_size >> 10);
     } else {

@@ -60,7 +60,8 @@ static bool check_id(const struct backend_list *list, const char *id, bool comma
 }
 
 // Takes the parsed backend (NULL: stays an error) over into the list, or frees it.
-static struct memory_backend *complete(struct backend_list *list, struct memory_backend *backend, bool command_line, struct error **errp)
+static struct memory_backend *complete(struct backend_list *list, struct memory_backend *backend, bool command_line,
+                                       struct error **errp)
 {
     if (!backend)
         return NULL;
@@ -154,8 +155,10 @@ struct memory_backend *backend_take_boot(struct backend_list *list, const char *
     else if (backend->busy)
         error_set(errp, "memory backend '%s' can't be used multiple times", id);
     else if (backend->size != size)
-        error_set(errp, "Machine memory size does not match the size of the memory backend ('%s' has 0x%" PRIx64 " bytes, the machine 0x%"
-                  PRIx64 ")", id, backend->size, size);
+        error_set(errp,
+                  "Machine memory size does not match the size of the memory backend ('%s' has 0x%" PRIx64
+                  " bytes, the machine 0x%" PRIx64 ")",
+                  id, backend->size, size);
     else if (backend->rom == ROM_ON)
         error_set(errp, "memory backend '%s' is read-only and cannot be the machine's RAM (rom=off makes it a private copy)", id);
     else

@@ -73,7 +73,8 @@ const struct backend_property *backend_property_find(const char *type, const cha
 
 const char *backend_kind_name(enum backend_kind kind)
 {
-    static const char *const names[] = { "bool", "size", "uint32", "string", "HostMemPolicy", "OnOffAuto", "node list", "bool", "unsupported" };
+    static const char *const names[] = { "bool", "size", "uint32", "string", "HostMemPolicy", "OnOffAuto", "node list", "bool",
+                                         "unsupported" };
     return names[kind];
 }
 
@@ -115,7 +116,8 @@ static bool set_bool(bool *field, const char *name, const char *value, struct er
     return parse_bool(value, field, NULL) || error_set(errp, "Parameter '%s' expects 'on' or 'off', not '%s'", name, value);
 }
 
-static bool set_size(struct memory_backend *backend, const struct backend_property *p, uint64_t *field, const char *value, struct error **errp)
+static bool set_size(struct memory_backend *backend, const struct backend_property *p, uint64_t *field, const char *value,
+                     struct error **errp)
 {
     if (!parse_size(value, field, errp)) {
         error_prefix(errp, "Parameter '%s' expects size: ", p->name);
@@ -325,8 +327,10 @@ struct memory_backend *backend_alloc(const char *type, struct error **errp)
     struct memory_backend *backend = calloc(1, sizeof(*backend));
     if (!backend)
         abort();
-    *backend = (struct memory_backend){ .type = types[t].name, .alignment = HUGE_SIZE, .share = types[t].share, .merge = true, .dump = true,
-                                        .reserve = true, .seal = true, .prealloc_threads = 1 };
+    *backend = (struct memory_backend){
+        .type = types[t].name, .alignment = HUGE_SIZE, .share = types[t].share, .merge = true, .dump = true, .reserve = true, .seal = true,
+        .prealloc_threads = 1,
+    };
     return backend;
 }
 

@@ -143,8 +143,9 @@ static bool check_pages(const struct memory_backend *b, struct store *s, struct 
     if (s->huge)
         s->page_size = (uint64_t)fs.f_bsize;
     if (s->huge && b->size < s->page_size)
-        return error_set(errp, "memory size 0x%" PRIx64 " must be equal to or larger than page size 0x%" PRIx64, b->size, s->page_size);
-    if (s->huge && b->size % s->page_size) {
+        return error_set(errp, "memory size 0x%" PRIx64 " must be equal to or larger than page size 0x%" PRIx64, b->size,
+                         s->page_size);
+    if (b->size % s->page_size) {
         char *page = size_text(s->page_size);
         error_set(errp, "backend '%s' memory size must be multiple of %s", b->type, page);
         free(page);
@@ -187,8 +188,10 @@ static bool check_length(const struct memory_backend *b, struct store *s, const 
     if (length >= need)
         return check_room(b, s, st, errp);
     if (length || b->readonly || S_ISBLK(st->st_mode))
-        return error_set(errp, "%s backing store size 0x%" PRIx64 " is too small for 'size' option 0x%" PRIx64 " plus 'offset' option 0x%"
-                         PRIx64, b->id, length, b->size, b->offset);
+        return error_set(errp,
+                         "%s backing store size 0x%" PRIx64 " is too small for 'size' option 0x%" PRIx64
+                         " plus 'offset' option 0x%" PRIx64,
+                         b->id, length, b->size, b->offset);
     if (!check_room(b, s, st, errp))
         return false;
     if (ftruncate(s->fd, (off_t)need))
@@ -205,7 +208,8 @@ static bool check(const struct memory_backend *b, struct store *s, struct error 
     if (!check_kind(s, &st, errp) || !check_pages(b, s, errp))
         return false;
     if (b->size > INT64_MAX || b->offset > INT64_MAX - b->size)
-        return error_set(errp, "'size' option 0x%" PRIx64 " plus 'offset' option 0x%" PRIx64 " is more than a file can have", b->size, b->offset);
+        return error_set(errp, "'size' option 0x%" PRIx64 " plus 'offset' option 0x%" PRIx64 " is more than a file can have",
+                         b->size, b->offset);
     if (!check_length(b, s, &st, errp))
         return false;
     s->offset = b->offset;

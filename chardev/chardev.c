@@ -166,6 +166,7 @@ void chardev_set_fds(struct chardev *c, int in, int out)
 
 void chardev_accept_input(struct chardev *c)
 {
+    gate_accept_input(c);
     if (c->mux)
         mux_accept_input(c->mux);
     if (c->driver->accept)
@@ -181,6 +182,9 @@ void chardev_send_event(struct chardev *c, enum chardev_event event)
 
 bool chardev_attach(struct chardev *c, const struct chardev_front *front, void *opaque, struct error **errp)
 {
+    if (!front)
+        gate_detach(c);
+    gate_wrap(c, &front, &opaque);
     if (c->mux && front != &mux_front)
         return mux_attach(c->mux, front, opaque, errp);
     if (front && c->front)
@@ -243,6 +247,7 @@ void chardev_list_free(struct chardev_list *list)
         list->first = c->next;
         chardev_free(c);
     }
+    gate_free_all(list);
     free(list);
 }
 

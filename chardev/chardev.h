@@ -19,6 +19,7 @@ struct chardev_front {
     size_t (*can_receive)(void *opaque);                       // bytes that receive will take now
     void (*receive)(void *opaque, const uint8_t *data, size_t len);
     void (*event)(void *opaque, enum chardev_event event);     // may be NULL
+    bool guest;                                                // input goes into the guest: through the list's gate, if any
 };
 struct chardev_list; // all of a machine, by id
 
@@ -62,3 +63,17 @@ struct chardev_console {
 void chardev_set_console(struct chardev_list *list, const struct chardev_console *console);
 // What was typed into the console of a vc; what its front end does not take yet waits.
 void chardev_console_input(struct chardev *chardev, const void *data, size_t len);
+// ---- gate.c: host input for the guest taken at chosen moments. Set before the fronts attach; `gate` must outlive them. Fronts
+// with `guest` are numbered in the order in which they attach.
+struct chardev_gate {
+    void (*input)(void *opaque, unsigned index, const uint8_t *data, size_t len); // deliver it later
+    void (*line_break)(void *opaque, unsigned index);
+    void *opaque;
+    bool closed;                                               // no host input is taken at all
+};
+void chardev_list_set_gate(struct chardev_list *list, struct chardev_gate *gate);
+bool chardev_gate_exists(struct chardev_list *list, unsigned index);
+// Now; what the front does not take waits for it. announced: these bytes came through gate->input.
+void chardev_gate_deliver(struct chardev_list *list, unsigned index, const void *data, size_t len, bool announced);
+void chardev_gate_break(struct chardev_list *list, unsigned index);
+void chardev_gate_each(struct chardev_list *list, void (*fn)(void *opaque, unsigned index, const uint8_t *waiting, size_t len), void *opaque);

@@ -33,7 +33,14 @@ struct chardev {
     unsigned option_count;
     void *data;                // driver's own
 };
-struct chardev_list { struct loop *loop; struct chardev *first; const struct chardev_console *console; };
+struct gate;
+struct chardev_list {
+    struct loop *loop;
+    struct chardev *first;
+    const struct chardev_console *console;
+    struct chardev_gate *gate;
+    struct gate *gates;
+};
 
 const char *chardev_option(const struct chardev *c, const char *key); // NULL: not given
 bool chardev_option_bool(const struct chardev *c, const char *key, bool absent);
@@ -47,3 +54,8 @@ void mux_free(struct chardev_mux *mux);
 void mux_accept_input(struct chardev_mux *mux); // a front end can take more
 bool mux_attach(struct chardev_mux *mux, const struct chardev_front *front, void *opaque, struct error **errp);
 extern const struct chardev_front mux_front;
+// gate.c
+void gate_wrap(struct chardev *c, const struct chardev_front **front, void **opaque);
+void gate_detach(struct chardev *c);
+void gate_accept_input(struct chardev *c);
+void gate_free_all(struct chardev_list *list);

@@ -124,6 +124,7 @@ struct engine *engine_new(const struct engine_options *options, const struct eng
         e->options.quantum = DEFAULT_QUANTUM;
     if (!e->options.max_insns)
         e->options.max_insns = DEFAULT_MAX_INSNS;
+    e->stop = UINT64_MAX;
     e->target = target;
     e->memory = memory;
     e->tlb = tlb;
@@ -319,7 +320,7 @@ static struct tcg_edge *run_from(struct engine *e, struct vcpu_head *cpu, const 
     case EXIT_NONE:
         return cpu->exit_edge;
     case EXIT_BUDGET: // the rest is too short for the next block: one by one
-        while (*budget > 0 && !cpu->pending && !slice_ends(e, cpu) && !e->debug)
+        while (*budget > 0 && !cpu->pending && !cpu->trap && !slice_ends(e, cpu) && !e->debug)
             run_exactly(e, cpu, budget);
         return NULL;
     case EXIT_FAULT:
@@ -333,19 +334,23 @@ static struct tcg_edge *run_from(struct engine *e, struct vcpu_head *cpu, const 
     }
 }
 
-// Run one vCPU for up to `budget` instructions, until it halts, must be looked at, or a debugger's stop. Returns what
-// is left of its slice.
-static int64_t run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget)
+enum slice_end { SLICE_USED, SLICE_OVER, SLICE_STOPPED };
+
+// Run one vCPU for up to *left instructions (used up), until it halts or must be looked at (over), or a debugger's stop:
+// then *left is what is left of its slice.
+static enum slice_end run_slice(struct engine *e, struct vcpu_head *cpu, int64_t *left)
 {
     struct tcg_edge *edge = NULL;
-    while (budget > 0 && !e->kicked) {
+    while (*left > 0 && !e->kicked) {
         unsigned counted = 0;
         if (!serve(e, cpu, &counted))
-            return 0;
+            return SLICE_OVER;
         if (counted) {
             cpu->instructions += counted;
-            budget -= counted;
+            *left -= counted;
             edge = NULL;
+            if (*left <= 0)
+                continue;
         }
         forced_flush(e);
         if (tables_full(e)) {
@@ -359,25 +364,25 @@ static int64_t run_slice(struct engine *e, struct vcpu_head *cpu, int64_t budget
         }
         uint32_t flags = e->target->block_flags(cpu);
         if (e->debug && debug_before(e, cpu))
-            return budget;
+            return SLICE_STOPPED;
         struct tb *tb = fetch_block(e, cpu, flags);
         if (tb) {
             if (edge && !((struct tb *)edge->from)->dead)
                 tb_link(e, edge, tb);
-            edge = run_from(e, cpu, tb, &budget);
+            edge = run_from(e, cpu, tb, left);
         } else {
             cpu->exit_reason = EXIT_FAULT;
-            deliver(e, cpu, &budget);
+            deliver(e, cpu, left);
             edge = NULL;
         }
         bool over = slice_ends(e, cpu); // PAUSE, too: another vCPU may have what this one waits for
         cpu->yield = 0;
         if (e->debug && debug_after(e, cpu))
-            return over ? 0 : budget;
+            return over ? SLICE_OVER : SLICE_STOPPED;
         if (over)
-            return 0;
+            return SLICE_OVER;
     }
-    return 0;
+    return e->kicked ? SLICE_OVER : SLICE_USED;
 }
 
 // Instructions until the earliest timer, at most the quantum.
@@ -394,6 +399,42 @@ static int64_t slice_budget(struct engine *e)
     return left < 1 ? 1 : left < quantum ? left : quantum;
 }
 
+// ---- stops at counts
+
+void engine_set_stop(struct engine *e, uint64_t count)
+{
+    e->stop = count;
+}
+
+// False: the owner wants to look.
+static bool reach_stop(struct engine *e, const struct engine_owner *owner)
+{
+    bool go_on = true;
+    while (e->stop <= engine_instructions(e) && go_on)
+        go_on = owner->stop(owner->opaque);
+    return go_on;
+}
+
+void engine_check_stop(struct engine *e, const struct engine_owner *owner)
+{
+    reach_stop(e, owner);
+}
+
+// A vCPU's turn: its slice, cut in pieces where stops lie in it. Returns what is left of it: 0, but after a debugger's stop.
+static int64_t run_turn(struct engine *e, struct vcpu_head *cpu, int64_t budget, const struct engine_owner *owner, bool *go_on)
+{
+    enum slice_end end = e->kicked ? SLICE_OVER : SLICE_USED;
+    while (*go_on && end == SLICE_USED && budget > 0 && !e->kicked) {
+        uint64_t until = e->stop - engine_instructions(e);
+        int64_t piece = e->stop != UINT64_MAX && until < (uint64_t)budget ? (int64_t)until : budget;
+        int64_t rest = budget - piece;
+        end = run_slice(e, cpu, &piece);
+        budget = rest + piece;
+        *go_on = reach_stop(e, owner);
+    }
+    return end == SLICE_STOPPED ? budget : 0;
+}
+
 static bool all_halted(struct engine *e)
 {
     for (unsigned i = 0; i < e->cpu_count; i++) {
@@ -406,13 +447,29 @@ static bool all_halted(struct engine *e)
     return true;
 }
 
+// Counted time jumps to the next timer: nothing happens before.
+static void idle_counted(struct engine *e, const struct engine_owner *owner, int64_t deadline)
+{
+    int64_t wait = deadline - engine_time(e);
+    if (wait <= 0)
+        return;
+    // Input that came meanwhile takes effect at the next instruction: do not let it wait for the host's clock.
+    if (e->options.icount_sleep && e->stop > engine_instructions(e) + 1) {
+        int64_t end = host_ns() + wait;
+        owner->idle(owner->opaque, wait);
+        if (host_ns() < end)
+            return; // something else: look
+    }
+    e->time_base += wait;
+}
+
 static void idle(struct engine *e, const struct engine_owner *owner)
 {
     int64_t deadline = clock_deadline(e->clock);
+    if (deadline == CLOCK_NEVER && e->stop != UINT64_MAX && owner->stuck(owner->opaque))
+        return;
     if (e->options.icount_shift >= 0 && deadline != CLOCK_NEVER) {
-        int64_t now = engine_time(e);
-        if (deadline > now)
-            e->time_base += deadline - now; // nothing happens before: jump
+        idle_counted(e, owner, deadline);
         return;
     }
     int64_t wait = deadline == CLOCK_NEVER ? CLOCK_NEVER : deadline - engine_time(e);
@@ -420,22 +477,24 @@ static void idle(struct engine *e, const struct engine_owner *owner)
         owner->idle(owner->opaque, wait);
 }
 
-// One turn of each vCPU; or, after a debugger's stop, what was left of the turns then.
-static void run_round(struct engine *e)
+// One turn of each vCPU; or, after a debugger's stop, what was left of the turns then. False: the owner wants to look.
+static bool run_round(struct engine *e, const struct engine_owner *owner)
 {
+    bool go_on = true;
     struct round from = e->round;
     e->round.stopped = false;
-    for (unsigned i = from.stopped ? from.cpu : 0; i < e->cpu_count; i++) {
+    for (unsigned i = from.stopped ? from.cpu : 0; i < e->cpu_count && go_on; i++) {
         if (!debug_cpu_runs(e, i))
             continue;
+        e->current = i;
+        e->kicked = false;
+        go_on = reach_stop(e, owner);
         int64_t budget = slice_budget(e);
         bool resumed = from.stopped && i == from.cpu;
         if (resumed && from.left < budget)
             budget = from.left;
-        e->current = i;
-        e->kicked = false;
         e->round.served = resumed && from.served;
-        int64_t left = run_slice(e, e->cpus[i], budget);
+        int64_t left = run_turn(e, e->cpus[i], budget, owner, &go_on);
         if (!debug_stopped(e))
             continue;
         e->round = (struct round){ .stopped = true, .served = e->round.served, .cpu = i, .left = left };
@@ -444,6 +503,7 @@ static void run_round(struct engine *e)
         break;
     }
     e->current = 0;
+    return go_on;
 }
 
 void engine_run(struct engine *e, const struct engine_owner *owner)
@@ -459,8 +519,8 @@ void engine_run(struct engine *e, const struct engine_owner *owner)
             break;
         if (e->debug)
             debug_prepare(e);
-        run_round(e);
-        if (!debug_stopped(e) && !e->kicked && all_halted(e) && !debug_stopped(e))
+        bool go_on = run_round(e, owner);
+        if (go_on && !debug_stopped(e) && !e->kicked && all_halted(e) && !debug_stopped(e))
             idle(e, owner);
         if (debug_stopped(e)) {
             engine_stop_time(e);

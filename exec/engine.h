@@ -44,6 +44,7 @@ struct engine_options {
     size_t code_size;            // bytes of generated code, 0: default
     int code_mode;               // enum code_buffer_mode
     int icount_shift;            // -1: virtual time follows the host's clock; else ns = instructions << shift
+    bool icount_sleep;           // counted time: wait for the host's clock while all vCPUs are halted, before time jumps
     unsigned max_insns;          // per block, 0: default
     bool no_chain;               // never link blocks
     unsigned flush_every;        // test: forget all derived mappings every N block entries, 0: never
@@ -67,6 +68,11 @@ struct engine_owner {
     bool (*look)(void *opaque);
     // All vCPUs are halted: wait up to ns of host time (CLOCK_NEVER: until something happens).
     void (*idle)(void *opaque, int64_t ns);
+    // The count of engine_set_stop is reached: sets the next one. false: end the slice and look. NULL when none is ever set.
+    bool (*stop)(void *opaque);
+    // A stop is set, all vCPUs are halted and no timer is armed: the count will not be reached by itself. Does now what can
+    // make the guest go on; false: there is nothing.
+    bool (*stuck)(void *opaque);
     void *opaque;
 };
 void engine_run(struct engine *engine, const struct engine_owner *owner);
@@ -76,6 +82,11 @@ int64_t engine_time(void *engine);
 bool engine_counts_time(const struct engine *engine); // -icount
 void engine_stop_time(struct engine *engine);
 void engine_start_time(struct engine *engine);
+// Call the owner's stop at the first instruction boundary where engine_instructions() >= count (UINT64_MAX: never), before
+// timers that are due there. The guest cannot see it: a slice goes on afterwards as if it had not been interrupted.
+void engine_set_stop(struct engine *engine, uint64_t count);
+// Not running: call the owner's stop for a count that is reached already.
+void engine_check_stop(struct engine *engine, const struct engine_owner *owner);
 // Instructions completed by all vCPUs, exact at any leave point or helper with a site.
 uint64_t engine_instructions(struct engine *engine);
 // The running or last-run vCPU (device models that belong to a vCPU ask).

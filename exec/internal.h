@@ -99,6 +99,7 @@ struct engine {
     int64_t time_base, host_base;
     bool time_running;
     bool kicked;
+    uint64_t stop;                // engine_set_stop
     uint64_t entries;
     // debugger (exec/debug.h)
     struct engine_debug *debug;   // NULL: nobody debugs

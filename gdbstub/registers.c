@@ -221,7 +221,11 @@ static bool write_word(struct x86_cpu *cpu, const struct row *row, uint64_t valu
     case EFLAGS: return write_flags(cpu, value);
     case SEGMENT: return write_segment(cpu, row->index, value);
     case X87_CONTROL: return write_x87_control(cpu, row->index, value);
-    case MXCSR: cpu->head.mxcsr = value & 0xffff; return value < 0x10000;
+    case MXCSR:
+        if (value > 0xffff)
+            return false;
+        cpu->head.mxcsr = (uint32_t)value;
+        return true;
     case SEGMENT_BASE: cpu->seg[row->index].base = value; return true;
     case KERNEL_GS_BASE: cpu->kernel_gs_base = value; return true;
     case CONTROL: return write_control(cpu, row->index, value);

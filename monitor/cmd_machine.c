@@ -73,7 +73,8 @@ bool info_version(struct machine *machine, char *arguments, const struct output 
 
 bool info_status(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    static const char *const names[] = { "paused (prelaunch)", "running", "paused", "paused (shutdown)", "paused (internal-error)" };
+    static const char *const names[] = { "paused (prelaunch)", "running", "paused", "paused (shutdown)", "paused (internal-error)",
+                                         "paused (guest-panicked)" };
     out_printf(out, "VM status: %s\n", names[machine->state]);
     return true;
 }

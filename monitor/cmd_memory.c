@@ -94,10 +94,8 @@ bool device_add_text(struct machine *machine, char *text, struct error **errp)
 
 bool cmd_device_add(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    if (!*arguments) {
-        out_printf(out, "device_add: string expected\nTry \"help device_add\" for more information\n");
-        return true;
-    }
+    if (!*arguments)
+        return error_set(errp, "Parameter 'driver' is missing");
     return device_add_text(machine, arguments, errp);
 }
 
@@ -150,20 +148,6 @@ static uint64_t plugged(const struct machine *machine)
 bool info_memory_size_summary(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
     out_printf(out, "base memory: %llu\nplugged memory: %llu\n", (unsigned long long)machine->ram_size, (unsigned long long)plugged(machine));
-    return true;
-}
-
-bool info_numa(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
-{
-    if (!machine->memory_devices) {
-        out_printf(out, "0 nodes\n");
-        return true;
-    }
-    out_printf(out, "1 nodes\nnode 0 cpus:");
-    for (unsigned i = 0; i < machine->cpu_count; i++)
-        out_printf(out, " %u", i);
-    out_printf(out, "\nnode 0 size: %llu MB\nnode 0 plugged: %llu MB\n", (unsigned long long)(machine->ram_size + plugged(machine)) >> 20,
-               (unsigned long long)plugged(machine) >> 20);
     return true;
 }
 

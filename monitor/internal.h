@@ -25,6 +25,8 @@ void monitor_run_with(struct machine *machine, const char *line, const struct ou
 void out_error(const struct output *out, struct error *err); // `Error: ...` and its hint; frees it
 void out_printf(const struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_text(void *out, const char *text); // print function for others' callbacks; opaque: const struct output *
+// A command line that changes nothing of the machine (info, x, help ..., an empty line).
+bool monitor_only_looks(const char *line);
 // Next word of *text (quotes taken off), NULL at the end. Changes the text.
 char *next_word(char **text);
 // quit: tells the clients, then asks the machine to end.

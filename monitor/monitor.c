@@ -56,10 +56,10 @@ static void print(void *opaque, const char *text)
         put(m, "\x1b[0m");
 }
 
-static void line(void *opaque, const char *text)
+static void run_line(void *opaque, const char *text)
 {
     struct monitor *m = opaque;
-    monitor_run_with(m->machine, text, &(struct output){ .print = print, .opaque = m, .wait = &m->wait });
+    monitor_run_with(m->machine, text, &(struct output){ .print = print, .opaque = m, .wait = m->machine->gate.command ? NULL : &m->wait });
     if (!m->wait.active)
         readline_prompt(m->readline);
 }
@@ -118,6 +118,18 @@ static void wait_event(struct monitor *m, enum machine_event what, const struct 
     } else if (ours && what == EVENT_NOTICE) {
         put(m, d->text);
         put(m, chardev_is_terminal(m->chardev) ? " (Ctrl-C ends the wait)\n" : "\n");
+    }
+}
+
+// Where input has a count of its own, only commands that change nothing run at once.
+static void line(void *opaque, const char *text)
+{
+    struct monitor *m = opaque;
+    if (!m->machine->gate.command || monitor_only_looks(text)) {
+        run_line(m, text);
+    } else if (!m->machine->gate.command(m->machine->gate.opaque, false, text, run_line, m)) {
+        put(m, "Error: this is a replay: its input comes from the recording\n");
+        readline_prompt(m->readline);
     }
 }
 

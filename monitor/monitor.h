@@ -22,7 +22,11 @@ void monitor_free_all(struct machine *machine, struct monitor **list, size_t cou
 struct qmp *qmp_new(struct machine *machine, struct chardev *chardev, bool pretty, struct error **errp);
 bool qmp_available(struct error **errp);
 void qmp_free_all(struct machine *machine, struct qmp **list, size_t count);
+// A command of QMP as a JSON text that was checked when it was recorded; there is no reply.
+void qmp_run(struct machine *machine, const char *line);
 // Run one line; output goes through print. Used by monitors and tests.
 void monitor_run(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
 // The window gets to know the machine, and follows it. Free it after the machine.
 struct monitor_ui *monitor_ui_new(struct machine *machine, struct ui *ui, struct screen *screen, struct input *input);
+// The same for a user who is there now: where input has counts of its own it waits for its count, and its output goes to stderr.
+void monitor_run_live(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);

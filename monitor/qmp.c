@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include "chardev/chardev.h"
+#include "monitor/internal.h"
 #include "monitor/qmp_scan.h"
 #include "util/version.h"
 
@@ -28,6 +29,9 @@ struct qmp {
     bool pretty, negotiated, dropping, closing;
     json_t *late;                // reply that waits until the machine took the command's request
     bool late_posted;
+    json_t *held;                // request that waits for its instruction count (machine.gate)
+    unsigned orphans;            // such requests of clients that have gone
+    bool handling;
     uint8_t input[INPUT_MAX];    // not yet looked at: input[taken..count)
     size_t taken, count;
     char *output;                // not yet given to the device
@@ -73,11 +77,15 @@ static void put(struct qmp *q, const char *text, size_t len)
 static void send(struct qmp *q, json_t *message)
 {
     char *text = json_dumps(message, JSON_ENSURE_ASCII | (q->pretty ? JSON_INDENT(4) : 0));
-    if (text) {
-        put(q, text, strlen(text));
+    for (const char *line = text; line; line++) { // a raw line break is one of ours
+        size_t length = strcspn(line, "\n");
+        put(q, line, length);
         put(q, "\r\n", 2);
-        free(text);
+        line += length;
+        if (!*line)
+            break;
     }
+    free(text);
     json_decref(message);
     pump(q);
 }
@@ -161,26 +169,36 @@ static bool check_members(const json_t *request, struct error **errp)
     return json_object_get(request, "execute") || error_set(errp, "QMP input lacks member 'execute'");
 }
 
-// NULL: *errp is set.
-static json_t *execute(struct qmp *q, const json_t *request, struct error **errp)
+// The command of a request that may be run now; NULL: *errp is set.
+static const struct qmp_command *check(const struct qmp *q, const json_t *request, struct error **errp)
 {
     if (!check_members(request, errp))
         return NULL;
     const char *name = qmp_string(request, "execute");
     const struct qmp_command *command = find(name);
     bool negotiation = command && command->run == qmp_capabilities;
-    const json_t *arguments = json_object_get(request, "arguments");
     if (!q->negotiated && !negotiation)
         error_set_class(errp, ERROR_COMMAND_NOT_FOUND, "Expecting capabilities negotiation with 'qmp_capabilities'");
     else if (!command)
         error_set_class(errp, ERROR_COMMAND_NOT_FOUND, "The command %s has not been found", name);
     else if (q->negotiated && negotiation)
         error_set_class(errp, ERROR_COMMAND_NOT_FOUND, "Capabilities negotiation is already complete, command ignored");
-    if (*errp || !qmp_check_arguments(command->arguments, arguments, errp))
+    if (*errp || !qmp_check_arguments(command->arguments, json_object_get(request, "arguments"), errp))
         return NULL;
-    json_t *result = command->run(q->machine, arguments, errp);
-    q->negotiated |= negotiation && result;
-    return result;
+    return command;
+}
+
+// Does it leave the machine as it is?
+static bool only_looks(const json_t *request)
+{
+    static const char *const looks[] = { "qmp_capabilities", "qom-list", "qom-get", "qom-list-types", "device-list-properties" };
+    const char *name = qmp_string(request, "execute");
+    if (!strcmp(name, "human-monitor-command"))
+        return monitor_only_looks(qmp_string(json_object_get(request, "arguments"), "command-line"));
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+        if (!strcmp(looks[i], name))
+            return true;
+    return !strncmp(name, "query-", 6);
 }
 
 static void run_more(struct qmp *q);
@@ -217,26 +235,82 @@ static void reply_to(struct qmp *q, json_t *reply)
     q->late_posted = true;
 }
 
+// Takes the result or the error.
+static void answer(struct qmp *q, const json_t *request, json_t *result, struct error *err)
+{
+    json_t *reply = result ? json_pack("{s:o}", "return", result) : error_reply(err);
+    json_t *id = json_is_object(request) ? json_object_get(request, "id") : NULL;
+    if (id)
+        json_object_set(reply, "id", id);
+    reply_to(q, reply);
+}
+
+// A request that waited has come to its count.
+static void run_held(void *client, const char *line)
+{
+    struct qmp *q = client;
+    struct error *err = NULL;
+    json_t *request = json_loads(line, 0, NULL);
+    json_t *result = find(qmp_string(request, "execute"))->run(q->machine, json_object_get(request, "arguments"), &err);
+    json_decref(request);
+    if (q->orphans) {
+        q->orphans--;
+        json_decref(result);
+        error_free(err);
+        return;
+    }
+    json_t *held = q->held;
+    q->held = NULL;
+    answer(q, held, result, err);
+    json_decref(held);
+    if (q->handling)
+        return;
+    run_more(q);
+    chardev_accept_input(q->chardev);
+}
+
+// Takes the request. False: refused.
+static bool hold(struct qmp *q, json_t *request, struct error **errp)
+{
+    json_t *plain = json_copy(request);
+    json_object_del(plain, "id");
+    char *line = json_dumps(plain, JSON_ENSURE_ASCII | JSON_COMPACT);
+    json_decref(plain);
+    q->held = json_incref(request);
+    bool taken = q->machine->gate.command(q->machine->gate.opaque, true, line, run_held, q);
+    free(line);
+    if (taken)
+        return true;
+    json_decref(q->held);
+    q->held = NULL;
+    return error_set(errp, "this is a replay: its input comes from the recording");
+}
+
 static void handle(struct qmp *q, const char *text, size_t len)
 {
     json_error_t why;
     struct error *err = NULL;
     json_t *request = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why), *result = NULL;
-    if (request)
-        result = execute(q, request, &err);
-    else
+    if (!request)
         error_set(&err, "JSON parse error, %s", why.text);
-    json_t *reply = result ? json_pack("{s:o}", "return", result) : error_reply(err);
-    json_t *id = json_is_object(request) ? json_object_get(request, "id") : NULL;
-    if (id)
-        json_object_set(reply, "id", id);
+    const struct qmp_command *command = request ? check(q, request, &err) : NULL;
+    if (command && q->machine->gate.command && !only_looks(request)) {
+        if (hold(q, request, &err)) {
+            json_decref(request);
+            return;
+        }
+    } else if (command) {
+        result = command->run(q->machine, json_object_get(request, "arguments"), &err);
+        q->negotiated |= command->run == qmp_capabilities && result;
+    }
+    answer(q, request, result, err);
     json_decref(request);
-    reply_to(q, reply);
 }
 
 static void run_more(struct qmp *q)
 {
-    while (q->taken < q->count && !q->late && unread(q) < UNREAD_MAX) {
+    q->handling = true;
+    while (q->taken < q->count && !q->late && !q->held && unread(q) < UNREAD_MAX) {
         enum qmp_scan_result result;
         q->taken += qmp_scan(&q->scan, q->input + q->taken, q->count - q->taken, &result);
         if (result == QMP_SCAN_TEXT) {
@@ -247,6 +321,7 @@ static void run_more(struct qmp *q)
             send(q, error_reply(err));
         }
     }
+    q->handling = false;
     if (q->taken == q->count)
         q->taken = q->count = 0;
 }
@@ -256,7 +331,7 @@ static void run_more(struct qmp *q)
 static size_t can_receive(void *opaque)
 {
     const struct qmp *q = opaque;
-    return q->count || q->late || unread(q) >= UNREAD_MAX ? 0 : INPUT_MAX;
+    return q->count || q->late || q->held || unread(q) >= UNREAD_MAX ? 0 : INPUT_MAX;
 }
 
 static void receive(void *opaque, const uint8_t *data, size_t len)
@@ -276,6 +351,9 @@ static void forget_client(struct qmp *q)
     q->taken = q->count = q->length = 0;
     json_decref(q->late);
     q->late = NULL;
+    q->orphans += q->held != NULL;
+    json_decref(q->held);
+    q->held = NULL;
 }
 
 static void front_event(void *opaque, enum chardev_event what)
@@ -313,6 +391,24 @@ struct qmp *qmp_new(struct machine *machine, struct chardev *chardev, bool prett
 
 bool qmp_available(struct error **errp) { return true; }
 
+void qmp_run(struct machine *machine, const char *line)
+{
+    struct error *err = NULL;
+    json_t *request = json_loads(line, 0, NULL), *result = NULL;
+    const json_t *arguments = json_object_get(request, "arguments");
+    const char *name = qmp_string(request, "execute");
+    const struct qmp_command *command = name ? find(name) : NULL;
+    if (command && qmp_check_arguments(command->arguments, arguments, &err))
+        result = command->run(machine, arguments, &err);
+    else if (!command)
+        error_set(&err, "not a command of QMP");
+    if (err)
+        warn_report("%s: %s", line, err->message);
+    json_decref(result);
+    json_decref(request);
+    error_free(err);
+}
+
 void qmp_free_all(struct machine *machine, struct qmp **list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -327,6 +423,7 @@ void qmp_free_all(struct machine *machine, struct qmp **list, size_t count)
             }
         }
         json_decref(q->late);
+        json_decref(q->held);
         qmp_scan_release(&q->scan);
         free(q->output);
         free(q);
@@ -349,5 +446,10 @@ struct qmp *qmp_new(struct machine *machine, struct chardev *chardev, bool prett
 
 void qmp_free_all(struct machine *machine, struct qmp **list, size_t count)
 {
+}
+
+void qmp_run(struct machine *machine, const char *line)
+{
+    warn_report("%s: QMP is not in this build", line);
 }
 #endif

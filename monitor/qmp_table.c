@@ -165,6 +165,11 @@ static json_t *cause(struct machine *machine, const struct event_details *d)
     return json_pack("{s:b,s:s}", "guest", d->guest, "reason", d->reason ? d->reason : "none");
 }
 
+static json_t *panicked(struct machine *machine, const struct event_details *d)
+{
+    return json_pack("{s:s}", "action", machine->panic == PANIC_NONE ? "run" : machine->panic == PANIC_PAUSE ? "pause" : "poweroff");
+}
+
 const char *qmp_event(struct machine *machine, enum machine_event event, const struct event_details *details, json_t **data)
 {
     static const struct { enum machine_event event; const char *name; qmp_event_data *data; } events[] = {

@@ -68,7 +68,7 @@ static void facts(void *opaque, struct ui_facts *to)
 {
     static const enum ui_state states[] = {
         [RUN_STATE_PRELAUNCH] = UI_NOT_STARTED, [RUN_STATE_RUNNING] = UI_RUNNING, [RUN_STATE_PAUSED] = UI_PAUSED,
-        [RUN_STATE_SHUTDOWN] = UI_SHUT_DOWN, [RUN_STATE_INTERNAL_ERROR] = UI_FAILED,
+        [RUN_STATE_SHUTDOWN] = UI_SHUT_DOWN, [RUN_STATE_INTERNAL_ERROR] = UI_FAILED, [RUN_STATE_GUEST_PANICKED] = UI_PAUSED,
     };
     struct machine *m = opaque;
     to->state = states[m->state];
@@ -79,7 +79,7 @@ static void facts(void *opaque, struct ui_facts *to)
 
 static void command(void *opaque, const char *line, void (*print)(void *, const char *), void *to)
 {
-    monitor_run(opaque, line, print, to);
+    monitor_run_live(opaque, line, print, to);
 }
 
 static void changed(void *opaque)

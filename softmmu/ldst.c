@@ -461,9 +461,12 @@ void *ldst_page_pointer(struct vcpu_head *cpu, uint64_t va, uint64_t len, enum a
     resolve(cpu, cpu->context, va, 1, access, &place);
     if (!place.host || place.section->last - place.physical < len - 1)
         return NULL;
-    watched(cpu, va, len, access);
-    if (access != ACCESS_WRITE)
+    if (access != ACCESS_WRITE) {
+        if (watch_any(cpu->tlb) && watch_match(cpu, va, len, access, false))
+            leave_unless_allowed(cpu);
         return place.host;
+    }
+    watched(cpu, va, len, access);
     // Whether code was translated here must not be visible: the same bulk, after what was derived is dropped.
     if (place.readonly || ((place.physical ^ place.ram_offset) & PAGE_OFFSET_MASK))
         return NULL;
@@ -475,6 +478,12 @@ void *ldst_page_pointer(struct vcpu_head *cpu, uint64_t va, uint64_t len, enum a
     }
     info->dirty = 0xff;
     return place.host;
+}
+
+void ldst_bulk_read(struct vcpu_head *cpu, uint64_t va, uint64_t len)
+{
+    if (watch_any(cpu->tlb))
+        watch_match(cpu, va, len, ACCESS_READ, true);
 }
 
 bool ldst_peek(struct vcpu_head *cpu, uint64_t va, void *buffer, uint64_t len)

@@ -49,6 +49,7 @@ struct ram_block {
     uint32_t use;            // how often it was given to the guest; pages written since then: used_pages
     uint64_t used_pages;
     bool readonly;           // ROM: guest stores are dropped
+    bool anonymous;          // private memory of ours: what the host has not given yet is zero
     void (*free_host)(struct ram_block *block); // gives `host` back; NULL: munmap
     void *owner;             // of free_host
 };

@@ -68,6 +68,8 @@ struct ram_block *ram_block_new(const char *name, uint64_t size, struct error **
     }
     void *host = size ? map_ram(size) : NULL;
     struct ram_block *block = size && !host ? NULL : block_new(name, host, size);
+    if (block)
+        block->anonymous = true;
     if (block && (!size || block->pages))
         return block;
     error_set(errp, "memory '%s': cannot get %llu bytes: %s", name, (unsigned long long)size, strerror(errno));

@@ -88,7 +88,7 @@ static struct row *find(uintptr_t address)
 
 // ---- the handler: no stdio, no allocation, no locks
 
-struct text { char bytes[1024]; size_t len; };
+struct text { char bytes[5200]; size_t len; };
 
 static void put(struct text *t, const char *s)
 {

@@ -128,6 +128,7 @@ struct vcpu_head {
     uint64_t instructions; // completed, up to the last entry into generated code (exec/)
     int32_t entry_budget;  // budget at that entry
     uint8_t watch_hit;     // an access touched a watchpoint (softmmu/watch.h)
+    uint16_t trap;         // the target's: non-zero: its service must look between any two instructions
 };
 
 // ---- softmmu/tlb.c
@@ -181,6 +182,8 @@ void ldst_probe(struct vcpu_head *cpu, uint64_t va, unsigned size, enum access a
 // Host pointer to va for `access` to len bytes that do not cross the page; NULL for devices, ROM and nowhere. Fills the
 // TLB, may fault. For writes, what was derived from these bytes (code, mappings) is dropped, leaving exactly first.
 void *ldst_page_pointer(struct vcpu_head *cpu, uint64_t va, uint64_t len, enum access access);
+// How many bytes were read through such a pointer in the end (for watchpoints).
+void ldst_bulk_read(struct vcpu_head *cpu, uint64_t va, uint64_t len);
 // Like loads and stores, but as seen from another view (system structures: GDT, IDT, TSS, stacks use
 // VIEW_SUPERVISOR). Same leaving rules.
 uint64_t ldst_load_view(struct vcpu_head *cpu, uint64_t va, unsigned size_log2, enum tlb_view view);

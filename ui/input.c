@@ -51,6 +51,11 @@ void input_set_sink(struct input *input, const struct input_sink *sink)
     input->sink = *sink;
 }
 
+struct input_sink input_get_sink(const struct input *input)
+{
+    return input->sink;
+}
+
 static void deliver(void *opaque)
 {
     struct input *input = opaque;
@@ -172,4 +177,14 @@ unsigned input_key_code(const char *name)
         if (!strcmp(keys[i].name, name) || (keys[i].alias && !strcmp(keys[i].alias, name)))
             return keys[i].code;
     return 0;
+}
+
+const char *input_key_name(unsigned code)
+{
+    static const char *const names[CODES] = {
+#define KEY(code, scancode, name, alias, plain, shifted) [code] = name,
+#include "ui/keymap.def"
+#undef KEY
+    };
+    return code < CODES ? names[code] : NULL;
 }

@@ -61,6 +61,15 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "RAMJET", "PC", 1)
                         IRQNoFlags () { 1 }
                     })
                 }
+                // There or not is seen at the port: nothing answers with all ones.
+                Device (PEVT)
+                {
+                    Name (_HID, "QEMU0001")
+                    OperationRegion (PEOR, SystemIO, 0x0505, 1)
+                    Field (PEOR, ByteAcc, NoLock, Preserve) { PEPT, 8 }
+                    Method (_STA) { If (PEPT == 0xff) { Return (Zero) } Return (0x0f) }
+                    Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0505, 0x0505, 1, 1) })
+                }
                 Device (MOU)
                 {
                     Name (_HID, EisaId ("PNP0F13"))

@@ -10,6 +10,7 @@
 #include "hw/acpi/pm.h"
 #include "hw/core/machine.h"
 #include "hw/mem/pc_dimm.h"
+#include "util/state.h"
 
 enum mem_hotplug_removal {
     REMOVAL_NONE,
@@ -51,3 +52,4 @@ void mem_hotplug_unplug(struct mem_hotplug *hotplug, struct pc_dimm *dimm);
 bool mem_hotplug_listened(const struct mem_hotplug *hotplug);
 // "success", "busy"... [ACPI 6.4 6.3.5]
 const char *mem_hotplug_ost_text(uint32_t event, uint32_t status);
+extern const struct state_table mem_hotplug_state;

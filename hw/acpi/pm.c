@@ -261,3 +261,13 @@ bool pm_power_button(struct pm *pm)
     update(pm);
     return (pm->pm1_control & CNT_SCI_EN) && (pm->pm1_enable & STS_POWER_BUTTON);
 }
+
+// ---- state
+
+static const struct state_field pm_state_fields[] = {
+    STATE_STRUCT(pm, pci, pci_device_state), STATE_TIMER(pm, overflow), STATE_FIELD(pm, pm1_status),
+    STATE_FIELD(pm, pm1_enable), STATE_FIELD(pm, pm1_control), STATE_FIELD(pm, gpe_status), STATE_FIELD(pm, gpe_enable),
+    STATE_FIELD(pm, timer_overflow_ns), STATE_FIELD(pm, smi_command), STATE_FIELD(pm, smi_status), STATE_FIELD(pm, sci_level),
+    STATE_FIELD(pm, io_base),
+};
+STATE_TABLE(pm_state);

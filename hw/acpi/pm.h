@@ -9,6 +9,7 @@
 #include "hw/core/irq.h"
 #include "hw/core/machine.h"
 #include "hw/pci/pci.h"
+#include "util/state.h"
 
 #define PM_TIMER_HZ 3579545
 
@@ -39,3 +40,4 @@ void pm_gpe_raise(struct pm *pm, unsigned bit);
 bool pm_power_button(struct pm *pm);
 // Has the guest switched ACPI on and enabled this GPE?
 bool pm_gpe_listened(const struct pm *pm, unsigned bit);
+extern const struct state_table pm_state;

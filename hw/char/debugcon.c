@@ -23,7 +23,7 @@ static const struct region_ops debugcon_ops = { debugcon_read, debugcon_write, 1
 
 static size_t can_receive(void *opaque) { return 4096; } // input has nowhere to go
 static void receive(void *opaque, const uint8_t *data, size_t len) { }
-static const struct chardev_front debugcon_front = { can_receive, receive, NULL };
+static const struct chardev_front debugcon_front = { .can_receive = can_receive, .receive = receive };
 
 static bool debugcon_realize(struct device *device, struct error **errp)
 {

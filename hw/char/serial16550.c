@@ -153,6 +153,8 @@ static void send(struct serial16550 *s, uint8_t byte)
         put(s, byte);
     else if (s->chardev)
         chardev_write(s->chardev, &byte, 1);
+    if (s->sent && !(s->mcr & MCR_LOOP))
+        s->sent(s->sent_opaque, byte);
     s->thre_pending = true;
     update(s);
 }
@@ -267,7 +269,7 @@ static void serial_write(void *opaque, uint64_t offset, uint64_t value64, unsign
 }
 
 static const struct region_ops serial_ops = { serial_read, serial_write, 1, 1, false };
-static const struct chardev_front serial_front = { can_receive, receive, event };
+static const struct chardev_front serial_front = { .can_receive = can_receive, .receive = receive, .event = event, .guest = true };
 
 void serial16550_reset(struct serial16550 *s)
 {
@@ -308,6 +310,18 @@ void serial16550_release(struct serial16550 *s)
     region_remove(&s->io);
 }
 
+// ---- state
+
+static const struct state_field serial16550_state_fields[] = {
+    STATE_FIELD(serial16550, ier), STATE_FIELD(serial16550, lcr), STATE_FIELD(serial16550, mcr), STATE_FIELD(serial16550, lsr),
+    STATE_FIELD(serial16550, msr), STATE_FIELD(serial16550, scr), STATE_FIELD(serial16550, fcr), STATE_FIELD(serial16550, dll),
+    STATE_FIELD(serial16550, dlm), STATE_ARRAY(serial16550, fifo), STATE_FIELD(serial16550, fifo_head),
+    STATE_FIELD(serial16550, fifo_count), STATE_FIELD(serial16550, trigger), STATE_FIELD(serial16550, rbr),
+    STATE_FIELD(serial16550, irq_level), STATE_FIELD(serial16550, thre_pending), STATE_FIELD(serial16550, timeout_pending),
+    STATE_TIMER(serial16550, timeout),
+};
+STATE_TABLE(serial16550_state);
+
 // ---- isa-serial
 
 static bool index_taken(const struct machine *machine, uint32_t index)
@@ -346,6 +360,9 @@ static bool isa_serial_realize(struct device *device, struct error **errp)
 static void isa_serial_unrealize(struct device *device) { serial16550_release(&((struct isa_serial *)device)->uart); }
 static void isa_serial_reset(struct device *device) { serial16550_reset(&((struct isa_serial *)device)->uart); }
 
+static const struct state_field isa_serial_state_fields[] = { STATE_STRUCT(isa_serial, uart, serial16550_state) };
+static STATE_TABLE(isa_serial_state);
+
 static const struct property isa_serial_properties[] = {
     PROPERTY(CHARDEV, "chardev", isa_serial, chardev, 0, "character device that the port talks to"),
     PROPERTY(UINT32, "index", isa_serial, index, -1, "COM port, 0 to 3; default: the next free one"),
@@ -356,4 +373,5 @@ const struct device_type isa_serial_type = {
     .name = "isa-serial", .help = "16550A serial port", .bus = "isa", .size = sizeof(struct isa_serial),
     .properties = isa_serial_properties, .property_count = sizeof(isa_serial_properties) / sizeof(isa_serial_properties[0]),
     .user_creatable = true, .realize = isa_serial_realize, .unrealize = isa_serial_unrealize, .reset = isa_serial_reset,
+    .state = &isa_serial_state,
 };

@@ -10,6 +10,7 @@
 #include "hw/core/irq.h"
 #include "softmmu/memory.h"
 #include "util/clock.h"
+#include "util/state.h"
 
 struct chardev;
 struct serial16550 {
@@ -24,6 +25,8 @@ struct serial16550 {
     bool thre_pending;        // THRE interrupt not acknowledged
     bool timeout_pending;     // character timeout
     struct timer timeout;
+    void (*sent)(void *opaque, uint8_t byte); // told of each byte that goes out; NULL: nobody
+    void *sent_opaque;
 };
 // Ports at base..base+7. chardev may be NULL. False when the character device is taken.
 bool serial16550_init(struct serial16550 *serial, struct region *ports, uint16_t base, struct irq irq, struct clock *clock,
@@ -39,3 +42,4 @@ struct isa_serial {
     struct serial16550 uart;
 };
 extern const struct device_type isa_serial_type;
+extern const struct state_table serial16550_state;

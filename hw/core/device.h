@@ -12,6 +12,7 @@ struct error;
 struct machine;
 struct device;
 struct memory_backend;
+struct state_table;
 
 enum property_type {
     PROPERTY_BOOL,    // bool: on/off (yes/no, true/false, 1/0)
@@ -48,11 +49,13 @@ struct device_type {
     // For PROPERTY_BACKEND: the backend of an id (NULL: none), and its id. backends/ is not below hw/core.
     struct memory_backend *(*backend_find)(struct machine *machine, const char *id);
     const char *(*backend_id)(const struct memory_backend *backend);
+    const struct state_table *state; // of the instance, for digests; NULL: it has none
 };
+#define DEVICE_OF_BOARD (~0u)
 struct device {
     const struct device_type *type;
     char *id;                // NULL: unnamed
-    unsigned unnamed_number; // without id: the path is /machine/peripheral-anon/device[N]
+    unsigned unnamed_number; // without id: the path is /machine/peripheral-anon/device[N]; DEVICE_OF_BOARD: it has no path
     struct machine *machine;
     struct device *next;     // all devices of the machine, in order of creation
     bool realized, hotplugged, deleting;
@@ -65,6 +68,8 @@ bool device_set(struct device *device, const char *property, const char *value, 
 // Puts it in the machine's list after realize worked; refuses an id that is taken. On failure the caller still owns
 // the device (device_delete frees it). Hotplug checks are the caller's (struct hotplug_ops).
 bool device_realize(struct device *device, struct error **errp);
+// Right after device_realize: nobody asked for it by name, it came with the board.
+void device_set_of_board(struct device *device);
 // Unrealize, unlink, free.
 void device_delete(struct device *device);
 void device_reset(struct device *device);

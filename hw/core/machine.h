@@ -13,16 +13,21 @@
 #include "util/clock.h"
 #include "util/loop.h"
 
-enum run_state { RUN_STATE_PRELAUNCH, RUN_STATE_RUNNING, RUN_STATE_PAUSED, RUN_STATE_SHUTDOWN, RUN_STATE_INTERNAL_ERROR };
+enum run_state { RUN_STATE_PRELAUNCH, RUN_STATE_RUNNING, RUN_STATE_PAUSED, RUN_STATE_SHUTDOWN, RUN_STATE_INTERNAL_ERROR,
+                 RUN_STATE_GUEST_PANICKED };
 enum machine_request { // bits
     REQUEST_SHUTDOWN = 1, // the guest powered off
     REQUEST_RESET = 2,
     REQUEST_POWERDOWN = 4, // press the power button
     REQUEST_QUIT = 8,     // the user or a signal wants out
     REQUEST_STOP = 16,
+    REQUEST_PANIC = 32,   // the guest's kernel says that it has panicked
     REQUEST_USER_RESET = 64, // as REQUEST_RESET, but the user wants it
     REQUEST_SIGNAL = 128,    // with REQUEST_QUIT: a signal came
 };
+
+// What follows a panic of the guest (-action panic=).
+enum panic_action { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_EXIT_FAILURE, PANIC_NONE };
 
 // Plug in two steps: `check` may refuse and changes nothing, `plug` cannot fail. Who creates a device for the user
 // (hw/pc) calls check before device_realize and plug after it; devices and monitors call the other two.
@@ -36,6 +41,7 @@ struct hotplug_ops {
 };
 // Things that monitors tell their users; `device` may be NULL.
 enum machine_event { EVENT_DEVICE_DELETED, EVENT_ACPI_OST, EVENT_UNPLUG_REFUSED, EVENT_STOP, EVENT_RESUME, EVENT_RESET, EVENT_SHUTDOWN, EVENT_POWERDOWN,
+                     EVENT_GUEST_PANICKED,
                      EVENT_NOTICE }; // `text` for a person who watches
 // guest, reason: who wanted a reset or a shutdown, and how ("guest-reset", "host-qmp-quit").
 struct event_details { const char *id; int slot; uint32_t source, status; bool guest; const char *text, *reason; unsigned unnamed_number; };
@@ -53,6 +59,7 @@ struct machine {
     unsigned ram_slots;
     unsigned cpu_count;
     bool acpi, no_reboot, no_shutdown;
+    enum panic_action panic;
     bool counted_time;           // virtual time is the instruction count: nothing shows the host's time
     uint64_t seed;
     uint64_t random_state;
@@ -79,6 +86,11 @@ struct machine {
     struct ui *ui;               // ui/: NULL without a window
     unsigned mouse_buttons;      // that mouse_button in the monitor holds down
     void *pc;                    // the board's own (hw/pc)
+    // Who controls the run by instruction counts (snapshot/): what engine_owner's stop and stuck do. NULL functions: nobody.
+    struct { bool (*stop)(void *opaque); bool (*stuck)(void *opaque); void *opaque; } counts;
+    // Commands of monitors that change the machine go here when set, and are run at a count of their own: run(client, line)
+    // then; qmp: the line is JSON. False: refused, and said so.
+    struct { bool (*command)(void *opaque, bool qmp, const char *line, void (*run)(void *client, const char *line), void *client); void *opaque; } gate;
 };
 
 void machine_request(struct machine *machine, enum machine_request request);

@@ -118,3 +118,18 @@ void vga_set_text_mode(struct vga *vga, const uint8_t font[256 * 16])
             bytes[(c * 32 + row) * 4 + 2] = font[c * 16 + row];
     vga_map(vga);
 }
+
+// ---- state
+
+#define F(f) STATE_FIELD(vga_registers, f)
+#define A(f) STATE_ARRAY(vga_registers, f)
+static const struct state_field vga_registers_state_fields[] = {
+    F(misc), F(feature), F(seq_index), A(seq), F(crtc_index), A(crtc), F(gc_index), A(gc), F(attr_index), A(attr), F(attr_data), A(dac),
+    F(dac_mask), F(dac_read), F(dac_write), F(dac_part), A(dac_latch), F(dac_reading), A(latch), F(dispi_index), A(dispi),
+};
+static STATE_TABLE(vga_registers_state);
+static const struct state_field vga_state_fields[] = {
+    STATE_STRUCT(vga, r, vga_registers_state), STATE_FIELD(vga, bank_on), STATE_FIELD(vga, bank_start), STATE_FIELD(vga, bank_size),
+    STATE_FIELD(vga, bank_offset),
+};
+STATE_TABLE(vga_state);

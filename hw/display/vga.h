@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "softmmu/memory.h"
 #include "util/clock.h"
+#include "util/state.h"
 
 struct machine;
 struct screen;
@@ -98,3 +99,4 @@ void vga_scan_line(struct vga *vga, const struct vga_scan *scan, uint32_t *line)
 unsigned vga_dots(const struct vga_look *look); // width of a character on the screen
 // vga_linear.c
 void vga_linear_line(const struct vga *vga, unsigned y, uint32_t *line);
+extern const struct state_table vga_state;

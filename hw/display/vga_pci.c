@@ -137,8 +137,14 @@ static const struct property properties[] = {
     PROPERTY(BOOL, "edid", vga_device, edid, 1, "whether the monitor has an EDID"),
 };
 
+static const struct state_field vga_device_state_fields[] = {
+    STATE_STRUCT(vga_device, vga, vga_state), STATE_STRUCT(vga_device, pci, pci_device_state),
+};
+static STATE_TABLE(vga_device_state);
+
 const struct device_type vga_type = {
     .name = "VGA", .help = "VGA with DISPI modes (stdvga)", .bus = "pci", .size = sizeof(struct vga_device),
     .properties = properties, .property_count = sizeof properties / sizeof *properties,
     .user_creatable = true, .realize = realize, .unrealize = unrealize, .reset = reset,
+    .state = &vga_device_state,
 };

@@ -231,3 +231,13 @@ void i8042_init(struct i8042 *kbc, struct region *ports, struct irq keyboard_irq
     region_add(ports, &kbc->io92, 0x92, 0);
     i8042_reset(kbc);
 }
+
+// ---- state
+
+static const struct state_field i8042_state_fields[] = {
+    STATE_STRUCT(i8042, keyboard, ps2_keyboard_state), STATE_STRUCT(i8042, mouse, ps2_mouse_state), STATE_FIELD(i8042, command),
+    STATE_FIELD(i8042, mode), STATE_FIELD(i8042, status), STATE_FIELD(i8042, output_port), STATE_FIELD(i8042, data),
+    STATE_FIELD(i8042, full), STATE_FIELD(i8042, full_aux), STATE_FIELD(i8042, translate_break), STATE_FIELD(i8042, reply),
+    STATE_FIELD(i8042, reply_kind), STATE_FIELD(i8042, port92), STATE_ARRAY(i8042, ram),
+};
+STATE_TABLE(i8042_state);

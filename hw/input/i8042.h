@@ -8,6 +8,7 @@
 #include "hw/core/irq.h"
 #include "hw/input/ps2.h"
 #include "softmmu/memory.h"
+#include "util/state.h"
 
 struct i8042 {
     struct ps2_keyboard keyboard;
@@ -27,3 +28,4 @@ struct i8042 {
 void i8042_init(struct i8042 *kbc, struct region *ports, struct irq keyboard_irq, struct irq mouse_irq, struct irq a20,
                 struct irq reset);
 void i8042_reset(struct i8042 *kbc);
+extern const struct state_table i8042_state;

@@ -5,6 +5,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "util/state.h"
 
 struct ps2_queue {
     uint8_t data[256];
@@ -42,3 +43,5 @@ void ps2_mouse_reset(struct ps2_mouse *mouse);
 void ps2_mouse_write(struct ps2_mouse *mouse, uint8_t value);
 // Movement (right and up positive; wheel down positive) and all buttons (enum ps2_button bits).
 void ps2_mouse_event(struct ps2_mouse *mouse, int dx, int dy, int dz, unsigned buttons);
+extern const struct state_table ps2_keyboard_state;
+extern const struct state_table ps2_mouse_state;

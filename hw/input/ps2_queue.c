@@ -31,3 +31,10 @@ bool ps2_queue_room(const struct ps2_queue *queue, unsigned bytes)
 {
     return queue->count + bytes + PS2_REPLY_ROOM <= sizeof(queue->data);
 }
+
+// ---- state
+
+static const struct state_field ps2_queue_state_fields[] = {
+    STATE_ARRAY(ps2_queue, data), STATE_FIELD(ps2_queue, head), STATE_FIELD(ps2_queue, count),
+};
+STATE_TABLE(ps2_queue_state);

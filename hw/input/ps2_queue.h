@@ -3,6 +3,7 @@
 // Between the files of the PS/2 devices: bytes on their way to the controller.
 #pragma once
 #include "hw/input/ps2.h"
+#include "util/state.h"
 
 #define PS2_REPLY_ROOM 16 // kept free for answers to commands
 
@@ -14,3 +15,4 @@ void ps2_queue_clear(struct ps2_queue *queue);
 bool ps2_queue_room(const struct ps2_queue *queue, unsigned bytes);
 // Call `changed` when there is something.
 void ps2_queue_tell(struct ps2_queue *queue);
+extern const struct state_table ps2_queue_state;

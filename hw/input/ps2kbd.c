@@ -158,3 +158,12 @@ void ps2_keyboard_init(struct ps2_keyboard *kbd, void (*changed)(void *opaque), 
     kbd->queue.opaque = opaque;
     ps2_keyboard_reset(kbd);
 }
+
+// ---- state
+
+static const struct state_field ps2_keyboard_state_fields[] = {
+    STATE_STRUCT(ps2_keyboard, queue, ps2_queue_state), STATE_FIELD(ps2_keyboard, command), STATE_FIELD(ps2_keyboard, leds),
+    STATE_FIELD(ps2_keyboard, rate), STATE_FIELD(ps2_keyboard, set), STATE_FIELD(ps2_keyboard, enabled),
+    STATE_FIELD(ps2_keyboard, last_byte),
+};
+STATE_TABLE(ps2_keyboard_state);

@@ -146,3 +146,14 @@ void ps2_mouse_init(struct ps2_mouse *mouse, void (*changed)(void *opaque), void
     mouse->queue.opaque = opaque;
     ps2_mouse_reset(mouse);
 }
+
+// ---- state
+
+static const struct state_field ps2_mouse_state_fields[] = {
+    STATE_STRUCT(ps2_mouse, queue, ps2_queue_state), STATE_FIELD(ps2_mouse, command), STATE_FIELD(ps2_mouse, rate),
+    STATE_FIELD(ps2_mouse, resolution), STATE_FIELD(ps2_mouse, type), STATE_ARRAY(ps2_mouse, knock),
+    STATE_FIELD(ps2_mouse, reporting), STATE_FIELD(ps2_mouse, scaling), STATE_FIELD(ps2_mouse, remote),
+    STATE_FIELD(ps2_mouse, wrap), STATE_FIELD(ps2_mouse, buttons), STATE_FIELD(ps2_mouse, sent_buttons),
+    STATE_FIELD(ps2_mouse, dx), STATE_FIELD(ps2_mouse, dy), STATE_FIELD(ps2_mouse, dz),
+};
+STATE_TABLE(ps2_mouse_state);

@@ -275,3 +275,19 @@ void i8259_reset(struct i8259_pair *pic)
     }
     update(pic);
 }
+
+// ---- state
+
+static const struct state_field i8259_state_fields[] = {
+    STATE_FIELD(i8259, irr), STATE_FIELD(i8259, imr), STATE_FIELD(i8259, isr), STATE_FIELD(i8259, lines),
+    STATE_FIELD(i8259, elcr), STATE_FIELD(i8259, priority_add), STATE_FIELD(i8259, vector_base), STATE_FIELD(i8259, init_step),
+    STATE_FIELD(i8259, init_needs_icw4), STATE_FIELD(i8259, single), STATE_FIELD(i8259, read_isr), STATE_FIELD(i8259, poll),
+    STATE_FIELD(i8259, special_mask), STATE_FIELD(i8259, auto_eoi), STATE_FIELD(i8259, rotate_on_auto_eoi),
+    STATE_FIELD(i8259, special_fully_nested),
+};
+static STATE_TABLE(i8259_state);
+
+static const struct state_field i8259_pair_state_fields[] = {
+    STATE_STRUCTS(i8259_pair, chip, i8259_state), STATE_FIELD(i8259_pair, output_level),
+};
+STATE_TABLE(i8259_pair_state);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "hw/core/irq.h"
 #include "softmmu/memory.h"
+#include "util/state.h"
 
 struct i8259 {
     uint8_t irr, imr, isr;      // request, mask, in service
@@ -34,3 +35,4 @@ void i8259_set_irq(void *opaque, int pin, int level);
 // INTA cycle: the vector (spurious: IRQ 7 of the chip).
 int i8259_acknowledge(struct i8259_pair *pic);
 bool i8259_has_interrupt(const struct i8259_pair *pic);
+extern const struct state_table i8259_pair_state;

@@ -159,3 +159,11 @@ void ioapic_reset(struct ioapic *ioapic)
     ioapic->irr = 0;
     ioapic->select = 0;
 }
+
+// ---- state
+
+static const struct state_field ioapic_state_fields[] = {
+    STATE_ARRAY(ioapic, entry), STATE_FIELD(ioapic, lines), STATE_FIELD(ioapic, irr), STATE_FIELD(ioapic, id),
+    STATE_FIELD(ioapic, select),
+};
+STATE_TABLE(ioapic_state);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "softmmu/memory.h"
+#include "util/state.h"
 
 #define IOAPIC_BASE 0xfec00000ull
 #define IOAPIC_PINS 24
@@ -26,3 +27,4 @@ void ioapic_reset(struct ioapic *ioapic);
 void ioapic_set_irq(void *opaque, int pin, int level);
 // EOI broadcast by a local APIC (fits struct lapic_wires.eoi with the ioapic as opaque).
 void ioapic_eoi(void *opaque, uint8_t vector);
+extern const struct state_table ioapic_state;

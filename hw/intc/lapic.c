@@ -405,3 +405,19 @@ struct lapic *lapic_of(struct lapic_set *set, unsigned cpu)
 {
     return cpu < set->count ? &set->apics[cpu] : NULL;
 }
+
+// ---- state
+
+static const struct state_field lapic_state_fields[] = {
+    STATE_FIELD(lapic, base_msr), STATE_FIELD(lapic, id), STATE_FIELD(lapic, tpr), STATE_FIELD(lapic, ldr),
+    STATE_FIELD(lapic, dfr), STATE_FIELD(lapic, svr), STATE_FIELD(lapic, esr), STATE_FIELD(lapic, esr_pending),
+    STATE_ARRAY(lapic, isr), STATE_ARRAY(lapic, tmr), STATE_ARRAY(lapic, irr), STATE_ARRAY(lapic, lvt), STATE_FIELD(lapic, icr),
+    STATE_FIELD(lapic, timer_initial), STATE_FIELD(lapic, timer_divide), STATE_FIELD(lapic, timer_start),
+    STATE_FIELD(lapic, tsc_deadline), STATE_TIMER(lapic, timer), STATE_FIELD(lapic, lint0), STATE_FIELD(lapic, intr),
+};
+static STATE_TABLE(lapic_state);
+
+static const struct state_field lapic_set_state_fields[] = {
+    STATE_POINTER(lapic_set, apics, count, lapic_state), STATE_FIELD(lapic_set, extint), STATE_FIELD(lapic_set, next_lowest),
+};
+STATE_TABLE(lapic_set_state);

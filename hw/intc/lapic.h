@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "softmmu/memory.h"
 #include "util/clock.h"
+#include "util/state.h"
 
 #define LAPIC_BASE 0xfee00000ull
 #define LAPIC_WINDOW 0x100000ull
@@ -81,3 +82,4 @@ uint64_t lapic_read_cr8(void *opaque);
 void lapic_write_cr8(void *opaque, uint64_t value);
 bool lapic_read_msr(void *opaque, uint32_t msr, uint64_t *value);
 int lapic_write_msr(void *opaque, uint32_t msr, uint64_t value);
+extern const struct state_table lapic_set_state;

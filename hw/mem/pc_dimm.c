@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include "hw/core/machine.h"
 #include "util/error.h"
+#include "util/state.h"
 
 bool pc_dimm_check(struct machine *machine, struct pc_dimm *dimm, unsigned node_count, struct error **errp)
 {
@@ -84,8 +85,14 @@ static const struct property pc_dimm_properties[] = {
     { .name = "size", .type = PROPERTY_SIZE, .offset = offsetof(struct pc_dimm, size), .read_only = true,
       .help = "bytes, of the backend" },
 };
+static const struct state_field pc_dimm_state_fields[] = {
+    STATE_FIELD(pc_dimm, slot), STATE_FIELD(pc_dimm, addr), STATE_FIELD(pc_dimm, node), STATE_FIELD(pc_dimm, size),
+    STATE_FIELD(pc_dimm, plugged), STATE_FIELD(pc_dimm, device.deleting),
+};
+static STATE_TABLE(pc_dimm_state);
+
 const struct device_type pc_dimm_type = {
     .name = "pc-dimm", .help = "DIMM memory module", .size = sizeof(struct pc_dimm), .properties = pc_dimm_properties,
     .property_count = sizeof(pc_dimm_properties) / sizeof(pc_dimm_properties[0]), .user_creatable = true, .hotpluggable = true,
-    .unrealize = pc_dimm_unrealize, .backend_find = find_backend, .backend_id = backend_name,
+    .unrealize = pc_dimm_unrealize, .backend_find = find_backend, .backend_id = backend_name, .state = &pc_dimm_state,
 };

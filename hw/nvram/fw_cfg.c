@@ -298,3 +298,10 @@ void fw_cfg_reset(struct fw_cfg *fw)
     fw->dma_address = 0;
     select_key(fw, FW_CFG_SIGNATURE);
 }
+
+// ---- state
+
+static const struct state_field fw_cfg_state_fields[] = {
+    STATE_FIELD(fw_cfg, selector), STATE_FIELD(fw_cfg, offset), STATE_FIELD(fw_cfg, dma_address),
+};
+STATE_TABLE(fw_cfg_state);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "softmmu/memory.h"
+#include "util/state.h"
 
 struct error;
 enum fw_cfg_key {
@@ -60,3 +61,4 @@ bool fw_cfg_add_file_callback(struct fw_cfg *fw, const char *name, void *data, u
                               void *opaque, struct error **errp);
 // The current bytes of a file (NULL: no such file).
 const uint8_t *fw_cfg_find_file(const struct fw_cfg *fw, const char *name, uint32_t *size);
+extern const struct state_table fw_cfg_state;

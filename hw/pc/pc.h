@@ -8,12 +8,21 @@
 #include "hw/core/machine.h"
 #include "hw/pc/linux_boot.h"
 
+struct backend_list;
 struct x86_cpu;
 struct chardev;
 #define PC_MAX_SERIAL 4
 struct pc_options {
     uint64_t ram_size, max_ram_size; // bytes; equal when no maxmem was given
+    bool ram_size_given;             // -m has a size
     unsigned ram_slots, cpu_count;
+    unsigned cpu_sockets;            // 0: one
+    struct backend_list *backends;   // of -object; pc_new takes it over. NULL: none
+    const char *memory_backend;      // -machine memory-backend=: id of the one that is boot RAM; NULL: a new one
+    const char *mem_path;            // -mem-path: where the new one is; NULL: anonymous memory
+    bool mem_prealloc;               // -mem-prealloc: takes all its pages at once
+    const char *const *numa;         // texts of -numa
+    unsigned numa_count;
     const char *cpu_model;           // NULL: default
     bool acpi;                       // -machine acpi=
     const char *kernel, *initrd, *append;
@@ -22,6 +31,7 @@ struct pc_options {
     int64_t rtc_base_ns;             // date of virtual time 0
     uint64_t seed;
     bool no_reboot, no_shutdown, paused; // paused: -S
+    enum panic_action panic;
     struct engine_options engine;
     struct input *input;             // where the user's keys come from; NULL: no one types
     struct screen *screen;           // what a display device draws on
@@ -43,9 +53,18 @@ bool pc_start(struct machine *machine, struct error **errp);
 int pc_run(struct machine *machine);
 void pc_stop(struct machine *machine);     // pause; EVENT_STOP
 void pc_continue(struct machine *machine); // EVENT_RESUME
+const struct pc_options *pc_options(struct machine *machine); // as they were given
 struct engine *pc_engine(struct machine *machine);
 struct x86_cpu *pc_cpu(struct machine *machine, unsigned index);
 // Notices about boot for the user (how the kernel was loaded), NULL without -kernel.
 const char *pc_boot_description(struct machine *machine);
 // Lines of `info pic`/`info irq`.
 void pc_print_irq(struct machine *machine, void (*print)(void *, const char *), void *opaque);
+// State of chips and devices, part by part (hw/pc/state.c): name, table, instance. Only during the call.
+struct state_table;
+typedef void pc_state_fn(void *opaque, const char *part, const struct state_table *table, const void *instance);
+void pc_each_state(struct machine *machine, pc_state_fn *fn, void *opaque);
+// fn sees each byte that serial port 0 sends. False: there is no such port.
+bool pc_watch_serial(struct machine *machine, void (*fn)(void *opaque, uint8_t byte), void *opaque);
+// The bytes of all ACPI tables, as they are loaded. NULL: none.
+const uint8_t *pc_acpi_tables(struct machine *machine, size_t *size);

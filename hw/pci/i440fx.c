@@ -87,3 +87,10 @@ void i440fx_init(struct i440fx *bridge, struct pci_bus *bus, struct address_spac
     i440fx_reset(bridge);
     memory_transaction_commit(memory);
 }
+
+// ---- state
+
+static const struct state_field i440fx_state_fields[] = {
+    STATE_STRUCT(i440fx, pci, pci_device_state),
+};
+STATE_TABLE(i440fx_state);

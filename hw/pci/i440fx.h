@@ -4,6 +4,7 @@
 // [82441FX datasheet 3.2.18, 3.2.19]
 #pragma once
 #include "hw/pci/pci.h"
+#include "util/state.h"
 
 #define I440FX_PAM_COUNT 13
 
@@ -22,3 +23,4 @@ void i440fx_init(struct i440fx *bridge, struct pci_bus *bus, struct address_spac
 void i440fx_reset(struct i440fx *bridge);
 // All of c0000..fffff is RAM, as firmware leaves it: for kernels that are booted without firmware.
 void i440fx_open_all(struct i440fx *bridge);
+extern const struct state_table i440fx_state;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "hw/core/irq.h"
 #include "softmmu/memory.h"
+#include "util/state.h"
 
 struct pci_bus;
 struct pci_bar {
@@ -66,3 +67,5 @@ static inline uint16_t pci_get16(const struct pci_device *d, unsigned o) { retur
 static inline uint32_t pci_get32(const struct pci_device *d, unsigned o) { return pci_get16(d, o) | (uint32_t)pci_get16(d, o + 2) << 16; }
 static inline void pci_set16(struct pci_device *d, unsigned o, uint16_t v) { d->config[o] = (uint8_t)v; d->config[o + 1] = (uint8_t)(v >> 8); }
 static inline void pci_set32(struct pci_device *d, unsigned o, uint32_t v) { pci_set16(d, o, (uint16_t)v); pci_set16(d, o + 2, (uint16_t)(v >> 16)); }
+extern const struct state_table pci_device_state;
+extern const struct state_table pci_bus_state;

@@ -262,3 +262,20 @@ void pci_bus_init(struct pci_bus *bus, struct region *memory, struct region *por
     region_add(ports, &bus->io_address, 0xcf8, 0);
     region_add(ports, &bus->io_data, 0xcfc, 0);
 }
+
+// ---- state
+
+static const struct state_field pci_bar_state_fields[] = {
+    STATE_FIELD(pci_bar, mapped), STATE_FIELD(pci_bar, address),
+};
+static STATE_TABLE(pci_bar_state);
+
+static const struct state_field pci_device_state_fields[] = {
+    STATE_ARRAY(pci_device, config), STATE_STRUCTS(pci_device, bars, pci_bar_state), STATE_FIELD(pci_device, intx_level),
+};
+STATE_TABLE(pci_device_state);
+
+static const struct state_field pci_bus_state_fields[] = {
+    STATE_FIELD(pci_bus, address), STATE_ARRAY(pci_bus, pirq_count),
+};
+STATE_TABLE(pci_bus_state);

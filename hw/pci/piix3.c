@@ -76,3 +76,11 @@ void piix3_init(struct piix3 *piix, struct pci_bus *bus, const struct irq *isa, 
     bus->cf9_opaque = piix;
     piix3_reset(piix);
 }
+
+// ---- state
+
+static const struct state_field piix3_state_fields[] = {
+    STATE_STRUCT(piix3, pci, pci_device_state), STATE_ARRAY(piix3, pirq_level), STATE_FIELD(piix3, asserted),
+    STATE_FIELD(piix3, reset_control),
+};
+STATE_TABLE(piix3_state);

@@ -4,6 +4,7 @@
 // [82371SB datasheet 2.2, 2.5.5]
 #pragma once
 #include "hw/pci/pci.h"
+#include "util/state.h"
 
 struct piix3 {
     struct pci_device pci;
@@ -16,3 +17,4 @@ struct piix3 {
 // devfn is 1.0. isa: 16 wires. Takes over the bus' PIRQs.
 void piix3_init(struct piix3 *piix, struct pci_bus *bus, const struct irq *isa, struct irq reset);
 void piix3_reset(struct piix3 *piix);
+extern const struct state_table piix3_state;

@@ -223,3 +223,17 @@ void hpet_init(struct hpet *h, struct region *memory, uint64_t base, struct cloc
     region_add(memory, &h->mmio, base, 0);
     hpet_reset(h);
 }
+
+// ---- state
+
+static const struct state_field hpet_timer_state_fields[] = {
+    STATE_FIELD(hpet_timer, config), STATE_FIELD(hpet_timer, comparator), STATE_FIELD(hpet_timer, period),
+    STATE_FIELD(hpet_timer, fsb), STATE_TIMER(hpet_timer, timer),
+};
+static STATE_TABLE(hpet_timer_state);
+
+static const struct state_field hpet_state_fields[] = {
+    STATE_FIELD(hpet, config), STATE_FIELD(hpet, status), STATE_FIELD(hpet, counter),
+    STATE_STRUCTS(hpet, timers, hpet_timer_state),
+};
+STATE_TABLE(hpet_state);

@@ -7,6 +7,7 @@
 #include "hw/core/irq.h"
 #include "softmmu/memory.h"
 #include "util/clock.h"
+#include "util/state.h"
 
 #define HPET_BASE 0xfed00000ull
 #define HPET_TIMERS 3
@@ -36,3 +37,4 @@ void hpet_init(struct hpet *hpet, struct region *memory, uint64_t base, struct c
                bool (*message)(void *opaque, uint64_t address, uint32_t data), void *message_opaque,
                void (*legacy)(void *opaque, bool on), void *legacy_opaque);
 void hpet_reset(struct hpet *hpet);
+extern const struct state_table hpet_state;

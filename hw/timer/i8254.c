@@ -275,3 +275,21 @@ void i8254_init(struct i8254 *pit, struct region *ports, struct clock *clock, st
     region_add(ports, &pit->speaker_io, 0x61, 0);
     i8254_reset(pit);
 }
+
+// ---- state
+
+static const struct state_field i8254_channel_state_fields[] = {
+    STATE_FIELD(i8254_channel, reload), STATE_FIELD(i8254_channel, mode), STATE_FIELD(i8254_channel, access),
+    STATE_FIELD(i8254_channel, bcd), STATE_FIELD(i8254_channel, gate), STATE_FIELD(i8254_channel, loaded),
+    STATE_FIELD(i8254_channel, write_step), STATE_FIELD(i8254_channel, write_low), STATE_FIELD(i8254_channel, read_step),
+    STATE_FIELD(i8254_channel, count_latched), STATE_FIELD(i8254_channel, status_latched),
+    STATE_FIELD(i8254_channel, latch_left), STATE_FIELD(i8254_channel, latch), STATE_FIELD(i8254_channel, status),
+    STATE_FIELD(i8254_channel, start), STATE_FIELD(i8254_channel, ticks_paused),
+};
+static STATE_TABLE(i8254_channel_state);
+
+static const struct state_field i8254_state_fields[] = {
+    STATE_STRUCTS(i8254, channel, i8254_channel_state), STATE_TIMER(i8254, timer), STATE_FIELD(i8254, irq_enabled),
+    STATE_FIELD(i8254, port61),
+};
+STATE_TABLE(i8254_state);

@@ -8,6 +8,7 @@
 #include "hw/core/irq.h"
 #include "softmmu/memory.h"
 #include "util/clock.h"
+#include "util/state.h"
 
 #define PIT_HZ 1193182
 
@@ -36,3 +37,4 @@ void i8254_init(struct i8254 *pit, struct region *ports, struct clock *clock, st
 void i8254_reset(struct i8254 *pit);
 // The HPET's legacy replacement takes the wire away (enabled = false) or gives it back.
 void i8254_enable_irq(struct i8254 *pit, bool enabled);
+extern const struct state_table i8254_state;

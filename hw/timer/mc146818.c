@@ -371,3 +371,12 @@ void mc146818_init(struct mc146818 *rtc, struct region *ports, struct clock *clo
     region_init_io(&rtc->io, "rtc", &ops, rtc, 2);
     region_add(ports, &rtc->io, 0x70, 0);
 }
+
+// ---- state
+
+static const struct state_field mc146818_state_fields[] = {
+    STATE_ARRAY(mc146818, cmos), STATE_FIELD(mc146818, index), STATE_FIELD(mc146818, offset_ns),
+    STATE_FIELD(mc146818, periodic_next), STATE_FIELD(mc146818, update_second), STATE_TIMER(mc146818, periodic),
+    STATE_TIMER(mc146818, update),
+};
+STATE_TABLE(mc146818_state);

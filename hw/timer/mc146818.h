@@ -8,6 +8,7 @@
 #include "hw/core/irq.h"
 #include "softmmu/memory.h"
 #include "util/clock.h"
+#include "util/state.h"
 
 struct mc146818 {
     uint8_t cmos[128];        // date registers are kept here only while the clock is stopped (SET)
@@ -25,3 +26,4 @@ void mc146818_reset(struct mc146818 *rtc);
 // CMOS bytes for firmware (addresses 0x0e..0x7f).
 void mc146818_set_cmos(struct mc146818 *rtc, unsigned address, uint8_t value);
 uint8_t mc146818_get_cmos(const struct mc146818 *rtc, unsigned address);
+extern const struct state_table mc146818_state;

@@ -128,6 +128,7 @@ static uint64_t bulk_move(struct string *s, uint64_t n)
     if (!to)
         return 0;
     copy_up(to, from, n << s->size, 1u << s->size);
+    ldst_bulk_read(head, s->source, n << s->size);
     return n;
 }
 
@@ -176,6 +177,9 @@ static uint64_t bulk_compare(struct string *s, uint64_t n, bool *stop)
         }
     }
     compare_flags(s, a, b);
+    if (left)
+        ldst_bulk_read(head, s->source, i << s->size);
+    ldst_bulk_read(head, s->destination, i << s->size);
     return i;
 }
 

@@ -9,7 +9,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../scripts'))
 from testlib import hotplug, vm  # noqa: E402
-from testlib.tap import Tap, note  # noqa: E402
+from testlib.tap import Skip, Tap, note  # noqa: E402
 
 
 def room(d):
@@ -19,6 +19,8 @@ def room(d):
 
 def three_backends():
     shm = '/dev/shm' if os.path.isdir('/dev/shm') and room('/dev/shm') > 2 << 30 else None  # else a disk
+    if not shm and room(tempfile.gettempdir()) < 2 << 30:
+        raise Skip(f'less than 2 GiB of room in {tempfile.gettempdir()}')
     with tempfile.TemporaryDirectory(dir=shm) as d, hotplug.Session(vm.emulator(), say=note) as s:
         s.boot()
         s.plug(1, '512M', f'memory-backend-file,mem-path={d}/dimm,share=on')

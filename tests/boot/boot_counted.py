@@ -17,7 +17,7 @@ from testlib import guest, tap  # noqa: E402
 
 
 def console(extra):
-    cmd = EMU + ['-icount', 'shift=1', '-rtc', 'base=2026-01-01', '-m', '512M,slots=3,maxmem=2G', '-nodefaults', '-display', 'none', '-no-reboot',
+    cmd = EMU + ['-icount', 'shift=1,sleep=off', '-rtc', 'base=2026-01-01', '-m', '512M,slots=3,maxmem=2G', '-nodefaults', '-display', 'none', '-no-reboot',
                  '-serial', 'stdio', '-kernel', guest.kernel(), '-initrd', guest.initrd('counted', {}, 'cat /proc/interrupts; poweroff -f'),
                  '-append', 'console=ttyS0 panic=-1'] + extra
     p = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300 * SLOW)

@@ -10,6 +10,7 @@ code reach the next picture.
 import os
 import struct
 import sys
+import tempfile
 import time
 import zlib
 
@@ -140,6 +141,43 @@ def framebuffer():
         assert len(colours) == 1 and next(iter(colours))[0] > 0x80, f'a red screen is {colours}'
 
 
+def counted(watch, digests):
+    """The serial console of a boot with counted time that also draws on a framebuffer; watch: take pictures all the while.
+    Digests of the whole machine, each 100 million instructions, go to a file."""
+    m = vm.VM(vm.emulator(), ['-m', '256', '-icount', 'shift=1', '-rtc', 'base=2026-01-01', '-kernel', guest.kernel(),
+                              '-digest-every', f'100000000,file={digests}',
+                              '-initrd', guest.initrd('counted', {}, 'cat /proc/interrupts; poweroff -f'),
+                              '-append', 'console=tty0 console=ttyS0 vga=789 panic=-1'])
+    pictures = 0
+    with m:
+        end = time.time() + 120 * m.slow
+        while m.p.poll() is None:
+            assert time.time() < end, 'the guest does not end: ' + m.buf[-300:]
+            try:
+                if watch:
+                    dump(m)
+                    pictures += 1
+                m._pump(0.01 if watch else 0.2)
+            except (EOFError, OSError):
+                m.p.wait(10)
+    assert 'Power down' in m.buf, m.buf[-300:]
+    return m.buf, pictures
+
+
+def invisible():
+    with tempfile.TemporaryDirectory() as d:
+        plain, _ = counted(False, d + '/plain')
+        watched, pictures = counted(True, d + '/watched')
+        with open(d + '/plain') as a, open(d + '/watched') as b:
+            parts, seen = a.read().splitlines(), b.read().splitlines()
+    note(f'{len(plain)} bytes on the console, {pictures} pictures, {len(parts)} digests')
+    assert pictures >= 5, f'only {pictures} pictures were taken'
+    assert any('vga.vram' in x for x in parts), parts[:5]
+    for a, b in zip(plain.splitlines() + parts, watched.splitlines() + seen):
+        assert a == b, f'{a!r} became {b!r}'
+    assert plain == watched and parts == seen, f'{len(plain)} bytes became {len(watched)}, {len(parts)} digests {len(seen)}'
+
+
 def refused():
     with vm.VM(vm.emulator(), ['-m', '128', '-S', '-kernel', guest.kernel(), '-vga', 'none']) as m:
         assert 'no console' in m.hmp('screendump /tmp/x.ppm')
@@ -149,10 +187,20 @@ def refused():
         assert not m.hmp(f'screendump -f png {m.dir}/name.ppm').strip()
         with open(m.dir + '/name.ppm', 'rb') as f:
             assert f.read(4) == b'\x89PNG', '-f does not win over the name'
+    with vm.VM(vm.emulator(), ['-m', '128', '-S', '-kernel', guest.kernel(), '-device', 'VGA,id=v'], qmp=True) as m:
+        said = m.qmp('screendump', filename=m.dir + '/q.png', format='png', device='v', head=0)
+        assert said == {'return': {}}, said
+        assert (Picture(m.dir + '/q.png').width, Picture(m.dir + '/q.png').height) == (720, 400)
+        m.qmp('screendump', filename=m.dir + '/q.any')
+        assert Picture(m.dir + '/q.any').rows[16:] == Picture(m.dir + '/q.png').rows[16:]
+        for args, why in (({'device': 'w'}, "Device 'w' not found"), ({'format': 'bmp'}, "'bmp' is unknown"), ({'head': 1}, "'head'")):
+            said = m.qmp('screendump', filename='x', **args)
+            assert why in said.get('error', {}).get('desc', ''), said
 
 
 tap = Tap()
 tap.case('text mode, no console=: "Linux version" is read from the screen', text_mode)
 tap.case('framebuffer: what the guest draws is in the next picture', framebuffer)
+tap.case('counted time: a boot is the same to the last byte while pictures are taken', invisible)
 tap.case('screendump: formats, and errors that name the file', refused)
 tap.done()

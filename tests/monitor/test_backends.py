@@ -101,6 +101,13 @@ def nothing_is_left(v):
 
 # ---- what is accepted
 
+def can_bind(v):
+    """Whether this process may set NUMA policies: some containers forbid it."""
+    got = v.hmp('object_add memory-backend-ram,id=b,size=1M,policy=bind,host-nodes.0=0')
+    assert not got or re.search('not permitted|not implemented', got), got
+    return not got and v.hmp('object_del b') == ''
+
+
 SIZES = (('6MB', 6 << 20), ('1GiB', 1 << 30), ('512MiB', 512 << 20), ('1.5G', 3 << 29), ('1g', 1 << 30), ('0x40000000', 1 << 30),
          ('+1G', 1 << 30), ('1048576k', 1 << 30), ('16777216', 16 << 20), ('16777216B', 16 << 20), ('0.5GB', 1 << 29), ('64KiB', 65536))
 
@@ -122,6 +129,8 @@ def memdev(v):
                                ('ram', 'merge=off,dump=off,prealloc=on,prealloc-threads=2', 'false'), ('ram', 'reserve=off', 'false'),
                                ('ram', 'policy=bind,host-nodes.0=0', 'false')):
         off = {k: 'false' if f'{k}=off' in more else 'true' for k in ('merge', 'dump', 'reserve')}
+        if 'bind' in more and not can_bind(v):
+            continue
         got = v.hmp(f'object_add memory-backend-{type_},id=i,size=1M,{more}' if more else f'object_add memory-backend-{type_},id=i,size=1M')
         assert got == '', got
         want = (f'memory backend: i\n  size:  1048576\n  merge: {off["merge"]}\n  dump: {off["dump"]}\n'
@@ -136,7 +145,6 @@ def odd_sizes(v):
     """A backend may have any size; a DIMM wants whole pages of its backend."""
     for type_, size, words in (('ram', '4095', 'backend memory size must be multiple of 0x200000'),
                                ('ram', '3M', 'backend memory size must be multiple of 0x200000'),
-                               (f'file,mem-path={DIR}/f16', '4095', 'backend memory size must be multiple of 0x1000'),
                                (f'file,mem-path={DIR}/f16,align=1G', '16M', 'backend memory size must be multiple of 0x40000000')):
         assert v.hmp(f'object_add memory-backend-{type_},id=odd,size={size}') == ''
         got = v.hmp('device_add pc-dimm,id=d,memdev=odd')
@@ -153,6 +161,8 @@ def node_lists(v):
     """Ranges and lists, with single and doubled commas and repeated: in the monitor and on the command line."""
     if QEMU:
         raise Skip('QEMU takes one node or range')
+    if not can_bind(v):
+        raise Skip('this process may not set NUMA policies')
     spellings = (('0', '0'), ('0-2,5', '0-2,5'), ('0-2,,5', '0-2,5'), ('0,host-nodes=3-4', '0,3-4'), ('5,0,1,2', '0-2,5'), ('0,127', '0,127'))
     for text, want in spellings:
         got = v.hmp(f'object_add memory-backend-ram,id=n,size=1M,host-nodes={text},policy=interleave')
@@ -198,7 +208,10 @@ def new_file():
         v.hmp('object_del m')
         with open(d + '/old', 'rb') as f:
             assert f.read() == b'x' * 8192, 'preallocation changed the file'
-        assert QEMU or v.stderr().count('created') == 1
+        assert QEMU or v.stderr().count('created') == 1 and 'hugetlbfs' not in v.stderr()
+        os.mkdir(d + '/hugepages')
+        assert v.hmp(f'object_add memory-backend-file,id=n,size=4M,mem-path={d}/hugepages/x') == ''
+        assert QEMU or f"'n': no hugetlbfs is mounted at {d}/hugepages/x" in v.stderr(), v.stderr()
 
 
 # ---- under a guest's DIMM
@@ -250,6 +263,9 @@ def shared_file():
             assert all(int.from_bytes(data[i * 4096 + 8 * (i & 255):][:8], 'little') == 0x5a5a0000 + i for i in range(1, 511))
         else:
             assert data == page(b'COPYONCE'), 'private stores are in the file'
+    good(run_guest(f'memory-backend-file,mem-path={path},share=on,discard-data=on'))
+    with open(path, 'rb') as f:
+        assert f.read() == bytes(2 * MIB), 'discard-data=on leaves data'
 
 
 def other_types():
@@ -275,6 +291,7 @@ def read_only():
             assert result[0].count('\nok') == 9
     with open(path, 'rb') as f:
         assert f.read() == ROM
+    os.chmod(path, 0o644)
     with open(path, 'r+b') as f:
         f.write(b'COPYONCE')
     good(run_guest(f'memory-backend-file,mem-path={path},readonly=on,rom=off'))
@@ -365,6 +382,8 @@ def small_file_system():
 
 
 def huge_pool():
+    if not os.path.isdir('/sys/kernel/mm/hugepages/hugepages-2048kB'):
+        raise Skip('no huge pages of 2 MiB on this host')
     with open('/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages') as f, \
          open('/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages') as g:
         return int(f.read()), int(g.read())
@@ -449,7 +468,7 @@ try:
         for f in (duplicates, nothing_is_left, sizes, odd_sizes, memdev, node_lists, helps):
             tap.case('backends: ' + f.__name__.replace('_', ' '), f, shared)
     for text, phrase, other in rows.AS_QEMU:
-        if other or text in [x[0] for x in rows.AS_QEMU[::6]]:
+        if (other or text in [x[0] for x in rows.AS_QEMU[::6]]) and 'host-nodes.' not in text:  # a list in QMP's way
             tap.case('-object refused: ' + text, on_command_line, text, other or phrase)
     tap.case('backends: new file', new_file)
     if not QEMU:

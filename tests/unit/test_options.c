@@ -45,6 +45,19 @@ static void test_memory(void)
     }
 }
 
+static void test_vga(void)
+{
+    static const struct { const char *text; bool there; } rows[] = {
+        { "", true }, { "-vga none", false }, { "-nographic", true }, { "-nodefaults", false }, { "-nodefaults -vga std", true },
+        { "-device VGA,vgamem_mb=8", false }, { "-device VGA -vga std", true }, { "-device isa-serial", true }, { "-display none", true },
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct options o;
+        tap_ok(parse(&o, NULL, rows[i].text) && !!o.vga == rows[i].there, "'%s': the default VGA is %s", rows[i].text,
+               rows[i].there ? "there" : "not there");
+    }
+}
+
 static void test_refused(void)
 {
     static const char *const rows[][2] = {
@@ -53,7 +66,9 @@ static void test_refused(void)
         { "-machine pc,acpi=perhaps", "perhaps" }, { "-machine q36", "q36" }, { "-machine pc,acpl=on", "'acpl'" }, { "-accel tgc", "tgc" },
         { "-accel tcg,backend=arm", "arm" }, { "-accel tcg,tb-size=x", "'x'" }, { "-smp 0", "0" }, { "-smp cpus=many", "many" },
         { "-rtc base=someday", "someday" }, { "-icount shift=99", "99" }, { "-kernle x", "-kernle" }, { "-kernel", "requires an argument" },
-        { "-qmp stdio", "-qmp" }, { "-display gtk", "gtk" }, { "disk.img", "disk.img" },
+        { "-mon mode=control", "'chardev' is missing" },
+        { "-mon x,mode=contrl", "'contrl'" }, { "-mon x,prety=on", "'prety'" }, { "-mon x,pretty=on", "mode=control" },
+        { "-name x,gest=y", "'gest'" }, { "-vga cirrus", "cirrus" }, { "-display gtk", "gtk" }, { "disk.img", "disk.img" },
     };
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct options o;
@@ -84,6 +99,7 @@ static void test_rest(void)
 int main(void)
 {
     test_memory();
+    test_vga();
     test_refused();
     test_rest();
     return tap_done();

@@ -369,6 +369,37 @@ static void access_execute(uint64_t rip)
         *jump = (struct jump_entry){ rip, now };
 }
 
+// ---- a screen that looks at pages: one that was not written is as it was. (Accessed and dirty bits may differ: this test's
+// target sets them by itself.)
+
+enum { LOOKER = 1 };
+static uint8_t looked[POOL_PAGES + DIMM_PAGES][PAGE_SIZE];
+static unsigned clean_looks, dirty_looks;
+
+static void look_at(unsigned page, bool sure)
+{
+    struct ram_block *block = page < POOL_PAGES ? ram : dimm;
+    uint64_t offset = page < POOL_PAGES ? POOL + page * PAGE_SIZE : (page - POOL_PAGES) * PAGE_SIZE;
+    const uint8_t *now = block->host + offset;
+    if (ram_take_dirty(&space, block, offset, LOOKER) || sure) {
+        dirty_looks++;
+        memcpy(looked[page], now, PAGE_SIZE);
+        return;
+    }
+    clean_looks++;
+    for (unsigned i = 0; i < PAGE_SIZE; i++)
+        if ((now[i] ^ looked[page][i]) & (i & 3 ? 0xff : 0xff & ~(A | D))) {
+            check(false, "a page that was written counts as clean, physical", offset + i);
+            return;
+        }
+}
+
+static void look_at_all(void)
+{
+    for (unsigned i = 0; i < POOL_PAGES + DIMM_PAGES; i++)
+        look_at(i, true);
+}
+
 // ---- random choices
 
 static uint64_t pick(const uint16_t *from, unsigned count) { return from[tap_below(&rnd, count)]; }
@@ -487,6 +518,7 @@ static void one_step(void)
         access_store(random_va(), tap_below(&rnd, 8) ? random_entry() : tap_next(&rnd) & 0xffff, (unsigned)tap_below(&rnd, 5));
         break;
     case 9: case 10: case 11: case 12: access_execute(random_va()); break;
+    case 4: look_at((unsigned)tap_below(&rnd, POOL_PAGES + DIMM_PAGES), false); break;
     default: access_load(random_va(), (unsigned)tap_below(&rnd, 5));
     }
 }
@@ -556,7 +588,8 @@ static void tear_down(void)
 static void test_random(uint64_t seed, bool views)
 {
     set_up(seed);
-    errors = code_calls = leaves = hits = faults = direct_writes = 0;
+    errors = code_calls = leaves = hits = faults = direct_writes = clean_looks = dirty_looks = 0;
+    look_at_all();
     for (unsigned i = 0; i < 400000 && errors < 10; i++) {
         one_step();
         if (views && i % 5000 == 4999) {
@@ -566,10 +599,11 @@ static void test_random(uint64_t seed, bool views)
                 region_add(&space.root, &dimm_region, DIMM, 0);
         }
         if (i % 4000 == 3999)
-            make_roots(), tlb_reset_all(tlb); // fresh tables: host writes of ours are not seen
+            make_roots(), tlb_reset_all(tlb), look_at_all(); // fresh tables: host writes of ours are not seen
     }
     tap_ok(errors == 0, "seed %llu%s: no stale entry (%u read hits, %u direct writes, %u faults, %u leaves, %u code hooks)",
            (unsigned long long)seed, views ? ", DIMM comes and goes" : "", hits, direct_writes, faults, leaves, code_calls);
+    tap_ok(clean_looks > 1000 && dirty_looks > 1000, "a screen looked at pages: %u were clean, and as they were; %u were not", clean_looks, dirty_looks);
     tap_ok(hits > 1000 && direct_writes > 1000 && faults > 1000 && leaves > 1000 && code_calls > 100, "enough of each happened");
     tear_down();
 }

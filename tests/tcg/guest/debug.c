@@ -38,6 +38,13 @@ __attribute__((noinline)) void move_bytes(void)
     uint64_t count = sizeof copy;
     asm volatile(".global rep_insn\nrep_insn: rep movsb" : "+D"(to), "+S"(from), "+c"(count)::"memory");
 }
+__attribute__((noinline)) uint64_t find_byte(uint8_t c)
+{
+    const void *at = source;
+    uint64_t left = sizeof source;
+    asm volatile("repne scasb" : "+D"(at), "+c"(left) : "a"(c) : "memory");
+    return sizeof source - left - 1;
+}
 __attribute__((noinline)) void wait_ticks(uint64_t n)
 {
     asm volatile("sti");
@@ -87,6 +94,7 @@ int guest_main(void)
     for (unsigned i = 0; i < sizeof source; i++)
         checksum += copy[i] != source[i];
     check("moved", checksum, 0);
+    check("found", find_byte(100 * 7 & 255), 100);
     apic[0x3e0 / 4] = 0xb;
     apic[0x320 / 4] = 0x20040;
     apic[0x380 / 4] = 100000;
