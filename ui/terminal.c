@@ -180,7 +180,9 @@ static size_t unfinished(const char *bytes, size_t len)
 void terminal_write(struct terminal *t, const char *bytes, size_t len)
 {
     unsigned before = t->count;
-    uint64_t dropped = t->dropped;
+    uint64_t dropped = t->dropped, first = dropped + before;
+    bool may_change = t->selected && !t->selecting && (t->anchor.line >= first || t->head.line >= first);
+    char *selection = may_change ? terminal_selection(t) : NULL;
     while (t->carried && len) { // the rest of the character that is held back, byte by byte
         t->carry[t->carried++] = *bytes++;
         len--;
@@ -196,6 +198,15 @@ void terminal_write(struct terminal *t, const char *bytes, size_t len)
     vterm_screen_flush_damage(t->screen);
     if (t->view && (before != t->count || dropped != t->dropped))
         t->all_dirty = true;
+    if (selection) { // other text has come there: nothing is selected any more
+        char *now = terminal_selection(t);
+        if (now && strcmp(now, selection)) {
+            t->selected = false;
+            t->all_dirty = true;
+        }
+        free(now);
+        free(selection);
+    }
 }
 
 bool terminal_line(const struct terminal *t, uint64_t number, struct cell *cells)
