@@ -64,8 +64,11 @@ void tabs_select(struct ui *ui, unsigned index)
     ui->tabs[index].unread = false;
     ui->draw_all = true;
     atomic_store(&ui->watching, tabs_current(ui)->kind == TAB_SCREEN && !ui->hidden);
+    atomic_store(&ui->memory_on_view, tabs_current(ui)->kind == TAB_MEMORY);
     if (tabs_current(ui)->kind == TAB_SCREEN)
         ui_refresh_soon(ui);
+    else if (tabs_current(ui)->kind == TAB_MEMORY)
+        ui_facts_soon(ui);
 }
 
 // ---- buttons
