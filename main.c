@@ -226,15 +226,28 @@ static bool with_option(const char *option, const char *value, bool ok, struct e
     return ok;
 }
 
-// -object always comes before -device, whatever the order on the command line.
+// -object always comes before the machine and -device, whatever the order on the command line: boot RAM may be one of them.
+static bool add_objects(struct options *o, struct error **errp)
+{
+    o->pc.backends = backend_list_new();
+    for (size_t i = 0; i < o->objects.count; i++) {
+        if (!with_option("object", o->objects.items[i], backend_new_option(o->pc.backends, o->objects.items[i], errp) != NULL, errp)) {
+            backend_list_free(o->pc.backends);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_devices(struct session *s, struct error **errp)
 {
     const struct options *o = &s->options;
-    for (size_t i = 0; i < o->objects.count; i++)
-        if (!with_option("object", o->objects.items[i], backend_new_option(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
+    if (o->vga) {
+        struct device *vga = pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp);
+        if (!with_option("vga", "std", vga != NULL, errp))
             return false;
-    if (o->vga && !with_option("vga", "std", pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp) != NULL, errp))
-        return false;
+        device_set_of_board(vga);
+    }
     for (size_t i = 0; i < o->devices.count; i++) {
         char *text = strdup(o->devices.items[i]);
         bool ok = with_option("device", o->devices.items[i], device_add_text(s->machine, text, errp), errp);
@@ -259,6 +272,8 @@ static bool start(struct session *s, struct error **errp)
         return false;
     s->control = control_new(&s->options.run, &s->options.pc, s->chardevs, errp);
     if (!s->control)
+        return false;
+    if (!add_objects(&s->options, errp))
         return false;
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)

@@ -52,6 +52,17 @@ struct chardev *chardev_find(struct chardev_list *list, const char *id);
 void chardev_each(const struct chardev_list *list, void (*fn)(void *opaque, const char *id, const char *what), void *opaque);
 void chardev_print_help(void (*print)(void *, const char *), void *opaque);
 
+// Text consoles of a window, for the kind "vc": filled by who shows them, before character devices are made (until then vc is
+// refused). Machine thread. `write` queues; it may wait for a reader that is slow, not for ever.
+struct chardev_console {
+    void *(*open)(void *opaque, struct chardev *chardev, struct error **errp);
+    void (*write)(void *console, const uint8_t *data, size_t len);
+    void (*close)(void *console);
+    void *opaque;
+};
+void chardev_set_console(struct chardev_list *list, const struct chardev_console *console);
+// What was typed into the console of a vc; what its front end does not take yet waits.
+void chardev_console_input(struct chardev *chardev, const void *data, size_t len);
 // ---- gate.c: host input for the guest taken at chosen moments. Set before the fronts attach; `gate` must outlive them. Fronts
 // with `guest` are numbered in the order in which they attach.
 struct chardev_gate {
@@ -66,15 +77,3 @@ bool chardev_gate_exists(struct chardev_list *list, unsigned index);
 void chardev_gate_deliver(struct chardev_list *list, unsigned index, const void *data, size_t len, bool announced);
 void chardev_gate_break(struct chardev_list *list, unsigned index);
 void chardev_gate_each(struct chardev_list *list, void (*fn)(void *opaque, unsigned index, const uint8_t *waiting, size_t len), void *opaque);
-
-// Text consoles of a window, for the kind "vc": filled by who shows them, before character devices are made (until then vc is
-// refused). Machine thread. `write` queues; it may wait for a reader that is slow, not for ever.
-struct chardev_console {
-    void *(*open)(void *opaque, struct chardev *chardev, struct error **errp);
-    void (*write)(void *console, const uint8_t *data, size_t len);
-    void (*close)(void *console);
-    void *opaque;
-};
-void chardev_set_console(struct chardev_list *list, const struct chardev_console *console);
-// What was typed into the console of a vc; what its front end does not take yet waits.
-void chardev_console_input(struct chardev *chardev, const void *data, size_t len);

@@ -28,19 +28,34 @@ static void take_client(struct chardev *c, int fd)
     chardev_send_event(c, CHARDEV_OPENED);
 }
 
+enum old_client { STAYS, LEFT, LEFT_INPUT };
+
+static enum old_client look_at_client(const struct chardev *c)
+{
+    char byte;
+    struct pollfd p = { .fd = c->fd_in };
+    ssize_t n = recv(c->fd_in, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    bool hung_up = poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
+    if (n > 0 && hung_up)
+        return c->front && c->front->can_receive(c->opaque) ? LEFT_INPUT : LEFT;
+    return hung_up || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ? LEFT : STAYS;
+}
+
+// One at a time: the newcomer takes over only when the old one is gone, and waits while there is something of its to read.
 static void incoming(void *opaque, int events)
 {
     struct chardev *c = opaque;
+    enum old_client old_client = c->connected ? look_at_client(c) : LEFT;
+    if (old_client == LEFT_INPUT)
+        return;
     int fd = accept4(c->fd_listen, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0)
         return;
-    if (c->connected) { // one at a time: the newcomer takes over only when the old one is gone
-        char byte;
-        ssize_t n = recv(c->fd_in, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
-            close(fd);
-            return;
-        }
+    if (old_client == STAYS) {
+        close(fd);
+        return;
+    }
+    if (c->connected) {
         int old = c->fd_in;
         chardev_set_fds(c, -1, -1);
         close(old);

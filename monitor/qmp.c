@@ -77,11 +77,15 @@ static void put(struct qmp *q, const char *text, size_t len)
 static void send(struct qmp *q, json_t *message)
 {
     char *text = json_dumps(message, JSON_ENSURE_ASCII | (q->pretty ? JSON_INDENT(4) : 0));
-    if (text) {
-        put(q, text, strlen(text));
+    for (const char *line = text; line; line++) { // a raw line break is one of ours
+        size_t length = strcspn(line, "\n");
+        put(q, line, length);
         put(q, "\r\n", 2);
-        free(text);
+        line += length;
+        if (!*line)
+            break;
     }
+    free(text);
     json_decref(message);
     pump(q);
 }

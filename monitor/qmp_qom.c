@@ -40,7 +40,7 @@ static struct node in_folder(struct machine *machine, enum node_kind folder, con
         break;
     case UNNAMED:
         for (const struct device *d = has_number ? machine->devices : NULL; d; d = d->next)
-            if (!d->id && d->unnamed_number == number)
+            if (!d->id && d->unnamed_number == number && number != DEVICE_OF_BOARD)
                 node = (struct node){ .kind = DEVICE, .device = d };
         break;
     case UNATTACHED:
@@ -85,7 +85,7 @@ static const char *property_type_name(enum property_type type)
 {
     static const char *const names[] = {
         [PROPERTY_BOOL] = "bool", [PROPERTY_UINT8] = "uint8", [PROPERTY_UINT16] = "uint16", [PROPERTY_UINT32] = "uint32",
-        [PROPERTY_UINT64] = "uint64", [PROPERTY_INT32] = "int32", [PROPERTY_INT64] = "int64", [PROPERTY_SIZE] = "size",
+        [PROPERTY_UINT64] = "uint64", [PROPERTY_INT32] = "int32", [PROPERTY_INT64] = "int64", [PROPERTY_SIZE] = "uint64",
         [PROPERTY_STRING] = "str", [PROPERTY_BACKEND] = "link<memory-backend>", [PROPERTY_CHARDEV] = "str",
     };
     return names[type];
@@ -162,7 +162,7 @@ json_t *qmp_qom_list(struct machine *machine, const json_t *arguments, struct er
         for (const struct device *d = machine->devices; d; d = d->next) {
             if (d->id && node.kind == PERIPHERAL)
                 list_child(list, d->id, d->type->name);
-            if (!d->id && node.kind == UNNAMED)
+            if (!d->id && node.kind == UNNAMED && d->unnamed_number != DEVICE_OF_BOARD)
                 list_numbered(list, d->unnamed_number, d->type->name);
         }
         break;
@@ -244,6 +244,17 @@ static json_t *value_of_device(const struct device *d, const char *name)
     return NULL;
 }
 
+// A folder's property is the path of what it holds.
+static json_t *value_of_folder(struct machine *machine, const char *folder, const char *name)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", strcmp(folder, "/") ? folder : "", name) < 0)
+        abort();
+    json_t *value = *folder == '/' && resolve(machine, path).kind != NONE ? qmp_text(path, strlen(path)) : NULL;
+    free(path);
+    return value;
+}
+
 json_t *qmp_qom_get(struct machine *machine, const json_t *arguments, struct error **errp)
 {
     const char *path = qmp_string(arguments, "path"), *name = qmp_string(arguments, "property");
@@ -258,6 +269,8 @@ json_t *qmp_qom_get(struct machine *machine, const json_t *arguments, struct err
         value = value_of_device(node.device, name);
     else if (p && p->kind != BACKEND_REFUSED)
         value = backend_value(node.backend, p);
+    else if (node.kind != BACKEND && node.kind != CPU)
+        value = value_of_folder(machine, path, name);
     if (!value)
         error_set(errp, "Property '%s.%s' not found", type_of(machine, &node), name);
     return value;

@@ -28,7 +28,8 @@ static void add_regions(struct machine *m, struct ui_facts *facts)
     for (uint32_t i = 0; i < m->memory.view->count; i++) {
         const struct section *s = &m->memory.view->sections[i];
         const char *name = s->region->name ? s->region->name : "";
-        enum ui_region_kind kind = !s->ram ? UI_DEVICE : s->readonly || s->ram->readonly ? UI_ROM : UI_RAM;
+        bool rom = s->ram && (s->readonly || s->ram->readonly), boot = s->ram && (s->ram->owner || !strcmp(s->ram->name, "pc.ram"));
+        enum ui_region_kind kind = rom ? UI_ROM : boot ? UI_RAM : UI_DEVICE; // other RAM is a device's own (of a display)
         for (struct memory_device *d = m->memory_devices && s->ram ? m->memory_devices->devices : NULL; d; d = d->next) {
             if (s->start >= d->addr && s->start < d->addr + d->size) {
                 kind = UI_DIMM;

@@ -227,6 +227,12 @@ bool device_realize(struct device *device, struct error **errp)
     return true;
 }
 
+void device_set_of_board(struct device *device)
+{
+    device->machine->unnamed_devices--;
+    device->unnamed_number = DEVICE_OF_BOARD;
+}
+
 void device_delete(struct device *device)
 {
     if (!device)

@@ -51,10 +51,11 @@ struct device_type {
     const char *(*backend_id)(const struct memory_backend *backend);
     const struct state_table *state; // of the instance, for digests; NULL: it has none
 };
+#define DEVICE_OF_BOARD (~0u)
 struct device {
     const struct device_type *type;
     char *id;                // NULL: unnamed
-    unsigned unnamed_number; // without id: the path is /machine/peripheral-anon/device[N]
+    unsigned unnamed_number; // without id: the path is /machine/peripheral-anon/device[N]; DEVICE_OF_BOARD: it has no path
     struct machine *machine;
     struct device *next;     // all devices of the machine, in order of creation
     bool realized, hotplugged, deleting;
@@ -67,6 +68,8 @@ bool device_set(struct device *device, const char *property, const char *value, 
 // Puts it in the machine's list after realize worked; refuses an id that is taken. On failure the caller still owns
 // the device (device_delete frees it). Hotplug checks are the caller's (struct hotplug_ops).
 bool device_realize(struct device *device, struct error **errp);
+// Right after device_realize: nobody asked for it by name, it came with the board.
+void device_set_of_board(struct device *device);
 // Unrealize, unlink, free.
 void device_delete(struct device *device);
 void device_reset(struct device *device);

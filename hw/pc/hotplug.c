@@ -17,7 +17,7 @@ static bool check(struct machine *machine, struct device *device, struct error *
     }
     if (!machine->acpi)
         return error_set(errp, "memory hotplug is not enabled: missing acpi device or acpi disabled");
-    return pc_dimm_check(machine, dimm, pc_of(machine)->node_count, errp);
+    return pc_dimm_check(machine, dimm, pc_of(machine)->numa.count, errp);
 }
 
 static void plug(struct machine *machine, struct device *device)
@@ -128,7 +128,7 @@ static struct device *find_unnamed(struct machine *machine, const char *text)
     char *end;
     unsigned long number = strtoul(text, &end, 10);
     struct device *d = *text >= '0' && *text <= '9' && !strcmp(end, "]") ? machine->devices : NULL;
-    while (d && (d->id || d->unnamed_number != number))
+    while (d && (d->id || d->unnamed_number != number || number == DEVICE_OF_BOARD))
         d = d->next;
     return d;
 }

@@ -8,12 +8,21 @@
 #include "hw/core/machine.h"
 #include "hw/pc/linux_boot.h"
 
+struct backend_list;
 struct x86_cpu;
 struct chardev;
 #define PC_MAX_SERIAL 4
 struct pc_options {
     uint64_t ram_size, max_ram_size; // bytes; equal when no maxmem was given
+    bool ram_size_given;             // -m has a size
     unsigned ram_slots, cpu_count;
+    unsigned cpu_sockets;            // 0: one
+    struct backend_list *backends;   // of -object; pc_new takes it over. NULL: none
+    const char *memory_backend;      // -machine memory-backend=: id of the one that is boot RAM; NULL: a new one
+    const char *mem_path;            // -mem-path: where the new one is; NULL: anonymous memory
+    bool mem_prealloc;               // -mem-prealloc: takes all its pages at once
+    const char *const *numa;         // texts of -numa
+    unsigned numa_count;
     const char *cpu_model;           // NULL: default
     bool acpi;                       // -machine acpi=
     const char *kernel, *initrd, *append;
@@ -44,6 +53,7 @@ bool pc_start(struct machine *machine, struct error **errp);
 int pc_run(struct machine *machine);
 void pc_stop(struct machine *machine);     // pause; EVENT_STOP
 void pc_continue(struct machine *machine); // EVENT_RESUME
+const struct pc_options *pc_options(struct machine *machine); // as they were given
 struct engine *pc_engine(struct machine *machine);
 struct x86_cpu *pc_cpu(struct machine *machine, unsigned index);
 // Notices about boot for the user (how the kernel was loaded), NULL without -kernel.

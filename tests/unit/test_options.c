@@ -66,7 +66,9 @@ static void test_refused(void)
         { "-machine pc,acpi=perhaps", "perhaps" }, { "-machine q36", "q36" }, { "-machine pc,acpl=on", "'acpl'" }, { "-accel tgc", "tgc" },
         { "-accel tcg,backend=arm", "arm" }, { "-accel tcg,tb-size=x", "'x'" }, { "-smp 0", "0" }, { "-smp cpus=many", "many" },
         { "-rtc base=someday", "someday" }, { "-icount shift=99", "99" }, { "-kernle x", "-kernle" }, { "-kernel", "requires an argument" },
-        { "-vga cirrus", "cirrus" }, { "-display gtk", "gtk" }, { "disk.img", "disk.img" },
+        { "-mon mode=control", "'chardev' is missing" },
+        { "-mon x,mode=contrl", "'contrl'" }, { "-mon x,prety=on", "'prety'" }, { "-mon x,pretty=on", "mode=control" },
+        { "-name x,gest=y", "'gest'" }, { "-vga cirrus", "cirrus" }, { "-display gtk", "gtk" }, { "disk.img", "disk.img" },
     };
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct options o;
