@@ -172,7 +172,7 @@ def several():
     d = f'/tmp/ramjet-qmp-{os.getpid()}'
     second, third = d + '.2', d + '.3'
     with machine('-qmp', f'unix:{second},server=on,wait=off', '-chardev', f'socket,id=c3,path={third},server=on,wait=off', '-mon',
-                 'chardev=c3,mode=control') as v, Client(v.qp) as a, Client(second, negotiate=False) as b, Client(third) as c:
+                 'chardev=c3,mode=control', '-chardev', 'pty,id=serial9', '-chardev', f'socket,id=idle,path={second}.idle,server=on,wait=off') as v, Client(v.qp) as a, Client(second, negotiate=False) as b, Client(third) as c:
         b.refused('CommandNotFound', 'Expecting capabilities', 'stop')
         a.cmd('cont')
         equal(c.event('RESUME')['event'], 'RESUME')
@@ -183,6 +183,10 @@ def several():
             equal(x.event('STOP')['event'], 'STOP')
         labels = [x['label'] for x in a.cmd('query-chardev')]
         assert 'c3' in labels and 'serial0' in labels, labels
+        names = {x['label']: (x['filename'], x['frontend-open']) for x in a.cmd('query-chardev')}
+        equal(names['c3'][1], True)
+        assert names['c3'][0].startswith(f'unix:{third}') and names['serial9'][0].startswith('pty:/dev/pts/'), names
+        equal(names['idle'], (f'disconnected:unix:{second}.idle,server=on', False))
     assert not os.path.exists(second) and not os.path.exists(third)
 
 
