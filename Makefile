@@ -96,7 +96,7 @@ GEN := $(ASL_SRCS:%.asl=$(B)/gen/%.aml.h) $(FONTS:%=$(B)/gen/ui/spleen_%.font.h)
 
 # Tests: each tests/DIR/test_*.c (and tests/fuzz/fuzz_*.c) is a program, linked with the emulator's
 # objects and with the other C files of its folder.
-TEST_DIRS := unit tcg hw monitor fuzz
+TEST_DIRS := unit tcg hw monitor fuzz ui
 TEST_SRCS := $(wildcard $(TEST_DIRS:%=tests/%/*.c))
 TEST_MAINS := $(foreach s,$(TEST_SRCS),$(if $(filter test_% fuzz_%,$(notdir $(s))),$(s)))
 TEST_PROGS := $(TEST_MAINS:%.c=$(B)/%)

@@ -14,10 +14,10 @@
 #include "monitor/internal.h"
 #include "monitor/monitor.h"
 #include "options.h"
+#include "snapshot/control.h"
 #include "ui/input.h"
 #include "ui/screen.h"
 #include "ui/ui.h"
-#include "snapshot/control.h"
 #include "softmmu/ram_guard.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -226,13 +226,22 @@ static bool with_option(const char *option, const char *value, bool ok, struct e
     return ok;
 }
 
-// -object always comes before -device, whatever the order on the command line.
+// -object always comes before the machine and -device, whatever the order on the command line: boot RAM may be one of them.
+static bool add_objects(struct options *o, struct error **errp)
+{
+    o->pc.backends = backend_list_new();
+    for (size_t i = 0; i < o->objects.count; i++) {
+        if (!with_option("object", o->objects.items[i], backend_new_option(o->pc.backends, o->objects.items[i], errp) != NULL, errp)) {
+            backend_list_free(o->pc.backends);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_devices(struct session *s, struct error **errp)
 {
     const struct options *o = &s->options;
-    for (size_t i = 0; i < o->objects.count; i++)
-        if (!with_option("object", o->objects.items[i], backend_new_option(s->machine->backends, o->objects.items[i], errp) != NULL, errp))
-            return false;
     if (o->vga) {
         struct device *vga = pc_add_device(s->machine, o->vga, NULL, NULL, 0, errp);
         if (!with_option("vga", "std", vga != NULL, errp))
@@ -264,6 +273,8 @@ static bool start(struct session *s, struct error **errp)
     s->control = control_new(&s->options.run, &s->options.pc, s->chardevs, errp);
     if (!s->control)
         return false;
+    if (!add_objects(&s->options, errp))
+        return false;
     s->machine = pc_new(&s->options.pc, s->loop, s->chardevs, errp);
     if (!s->machine)
         return false;
@@ -279,7 +290,7 @@ static bool start(struct session *s, struct error **errp)
             return false;
         s->monitor_count++;
     }
-    static const struct gdbstub_ops gdb_ops = { .command = monitor_run };
+    static const struct gdbstub_ops gdb_ops = { .command = monitor_run_live };
     gdbstub_new(s->machine, &gdb_ops);
     if (o->gdb && !with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp))
         return false;
@@ -322,6 +333,12 @@ static void finish(struct session *s, int code)
     log_flush();
 }
 
+static int run(struct session *s)
+{
+    int status = pc_run(s->machine);
+    return control_end(s->control, status, ended);
+}
+
 int main(int argc, char **argv)
 {
     struct session *s = calloc(1, sizeof *s);
@@ -333,7 +350,7 @@ int main(int argc, char **argv)
         code = 0;
     } else {
         if (start(s, &err))
-            code = control_end(s->control, pc_run(s->machine), ended);
+            code = run(s);
         finish(s, code);
         if (err)
             error_report(err);

@@ -4,6 +4,7 @@
 // option's function gets its value.
 #define _GNU_SOURCE
 #include "options.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,7 @@ static bool number(const char *option, const struct pair *p, uint64_t max, uint6
 
 static bool parse_machine(struct options *o, const char *text, struct error **errp)
 {
-    static const char *const known[] = { "type", "acpi", "unpack", "accel" };
+    static const char *const known[] = { "type", "acpi", "unpack", "accel", "memory-backend" };
     struct pairs p;
     if (!strcmp(text, "help")) {
         puts("Supported machines are:\npc                   PC with i440FX and PIIX, memory hotplug (default)");
@@ -123,6 +124,9 @@ static bool parse_machine(struct options *o, const char *text, struct error **er
                 o->pc.unpack = BOOT_UNPACK_GUEST;
             else
                 ok = error_set(errp, "-machine: Parameter 'unpack' expects auto, host or guest, not '%s'", k->value);
+        } else if (!strcmp(k->key, "memory-backend")) {
+            snprintf(o->memory_backend, sizeof o->memory_backend, "%s", k->value);
+            o->pc.memory_backend = o->memory_backend;
         } else if (!strcmp(k->key, "accel")) {
             if (!strstr(k->value, "tcg"))
                 ok = error_set(errp, "-machine accel=%s: only tcg is there", k->value);
@@ -249,6 +253,8 @@ static bool parse_smp(struct options *o, const char *text, struct error **errp)
             ok = number("smp", k, 32, &n, errp);
             if (ok && !n)
                 ok = error_set(errp, "-smp %s: at least one CPU is needed", text);
+            if (ok && !strcmp(k->key, "sockets"))
+                o->pc.cpu_sockets = (unsigned)n;
             if (ok && is_cpus)
                 o->pc.cpu_count = (unsigned)n;
             else if (ok && n != 1)
@@ -259,11 +265,13 @@ static bool parse_smp(struct options *o, const char *text, struct error **errp)
     return ok;
 }
 
-// A size of -m: plain numbers are MiB.
+// A size of -m. As in QEMU, a plain number is MiB for the size and bytes for maxmem.
 static bool memory_size(const struct pair *k, uint64_t *out, struct error **errp)
 {
     const char *end = k->value + strspn(k->value, "0123456789");
-    if (*k->value && !*end) {
+    size_t length = strlen(k->value);
+    bool plain_fraction = memchr(k->value, '.', length) && k->value[length - 1] >= '0' && k->value[length - 1] <= '9';
+    if (length && !*end && *k->key == 's') {
         struct pair plain = *k;
         if (!number("m", &plain, UINT64_MAX >> 20, out, NULL))
             return error_set(errp, "-m: Value '%s' is out of range for parameter '%s'", k->value, k->key);
@@ -271,37 +279,45 @@ static bool memory_size(const struct pair *k, uint64_t *out, struct error **errp
         return true;
     }
     struct error *why = NULL;
-    if (parse_size(k->value, out, &why))
+    if (!plain_fraction && parse_size(k->value, out, &why))
         return true;
     error_free(why);
-    if (*k->value == '-' || strspn(k->value, "0123456789") > 18 || strspn(k->value, "0123456789E") == strlen(k->value))
+    if (*k->value == '-' || strspn(k->value, "0123456789") > 18 || (length && strspn(k->value, "0123456789E") == length))
         return error_set(errp, "-m: Value '%s' is out of range for parameter '%s'", k->value, k->key);
     error_set(errp, "-m: Parameter '%s' expects a non-negative number below 2^64, not '%s'", k->key, k->value);
     error_hint(errp, "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively (also KiB, GB, ...).");
     return false;
 }
 
+#define RAM_UNIT 8192u // as in QEMU, sizes are rounded up to it
+#define DEFAULT_RAM (128ull << 20)
 struct memory_words { bool slots_given, max_given; uint64_t slots; };
 
 static bool parse_memory(struct options *o, struct memory_words *w, const char *text, struct error **errp)
 {
     static const char *const known[] = { "size", "slots", "maxmem" };
     struct pairs p;
+    if (strstr(text, ",,"))
+        return error_set(errp, "-m %s: there is nothing between two commas", text);
     bool ok = split(&p, "m", text, "size", errp);
     for (unsigned i = 0; ok && i < p.count; i++) {
         struct pair *k = &p.items[i];
         if (!strcmp(k->key, "size")) {
             ok = memory_size(k, &o->pc.ram_size, errp);
+            o->pc.ram_size_given = true;
             if (ok && !o->pc.ram_size)
-                o->pc.ram_size = 128ull << 20;
+                o->pc.ram_size = DEFAULT_RAM;
         } else if (!strcmp(k->key, "maxmem")) {
             ok = memory_size(k, &o->pc.max_ram_size, errp);
             w->max_given = true;
         } else if (!strcmp(k->key, "slots")) {
             char *end;
+            errno = 0;
             w->slots = strtoull(k->value, &end, 0);
             w->slots_given = true;
-            if (!*k->value || *end)
+            if (errno == ERANGE)
+                ok = error_set(errp, "-m: Value '%s' is too large for parameter 'slots'", k->value);
+            else if (!*k->value || *end)
                 ok = error_set(errp, "-m: Parameter 'slots' expects a number, not '%s'", k->value);
         } else {
             ok = invalid("m", text, k->key, known, 3, errp);
@@ -313,17 +329,20 @@ static bool parse_memory(struct options *o, struct memory_words *w, const char *
 
 static bool finish_memory(struct options *o, const struct memory_words *w, struct error **errp)
 {
-    uint64_t gib = 1ull << 30, ram = o->pc.ram_size, max = w->max_given ? o->pc.max_ram_size : 0;
-    uint64_t above = ram > 3 * gib + gib / 2 ? ram - 3 * gib : 0;
-    const struct cpu_model *model = cpu_model_find("max", NULL);
-    unsigned phys_bits = cpu_model_phys_bits(model);
-    cpu_model_free(model);
-    if (ram & 4095)
-        return error_set(errp, "-m: RAM size 0x%llx is not a multiple of 4096 bytes", (unsigned long long)ram);
-    if (!memory_device_check_options(ram, &max, w->slots, w->slots_given, above, phys_bits, errp)) {
+    uint64_t ram = o->pc.ram_size, max = w->max_given ? o->pc.max_ram_size : 0;
+    if (ram > UINT64_MAX - RAM_UNIT)
+        return error_set(errp, "-m: Value '0x%llx' is out of range for parameter 'size'", (unsigned long long)ram);
+    ram = (ram + RAM_UNIT - 1) / RAM_UNIT * RAM_UNIT;
+    if (w->max_given && !max)
+        return error_set(errp, "-m: invalid value of maxmem: maximum memory size (0x0) must be at least the initial memory size (0x%llx)",
+                         (unsigned long long)ram);
+    if (!memory_device_check_options(ram, &max, w->slots, w->slots_given, 0, 64, errp)) { // the machine knows phys_bits
         error_prefix(errp, "-m: ");
+        if (w->max_given && max < 1 << 20)
+            error_hint(errp, "A plain number of maxmem is bytes; maxmem=%lluM would be MiB.", (unsigned long long)max);
         return false;
     }
+    o->pc.ram_size = ram;
     o->pc.max_ram_size = max;
     o->pc.ram_slots = (unsigned)w->slots;
     return true;
@@ -605,6 +624,9 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
         return true;
     case OPT_smp: return parse_smp(o, value, errp);
     case OPT_m: return parse_memory(o, words, value, errp);
+    case OPT_mem_path: o->pc.mem_path = value; return true;
+    case OPT_mem_prealloc: return o->pc.mem_prealloc = true;
+    case OPT_numa: return list_add(&o->numas, "numa", value, errp);
     case OPT_rtc: return parse_rtc(o, value, errp);
     case OPT_icount: return parse_icount(o, value, errp);
     case OPT_name: return parse_name(o, value, errp);
@@ -680,7 +702,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
 {
     struct memory_words words = { 0 };
     memset(o, 0, sizeof *o);
-    o->pc.ram_size = 128ull << 20;
+    o->pc.ram_size = DEFAULT_RAM;
     o->pc.cpu_count = 1;
     o->pc.acpi = true;
     o->pc.rtc_base_ns = (int64_t)time(NULL) * NS_PER_SECOND;
@@ -715,5 +737,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
         if (!run_options_check_object(&o->run, o->objects.items[i], errp))
             return false;
     default_vga(o);
+    o->pc.numa = o->numas.items;
+    o->pc.numa_count = (unsigned)o->numas.count;
     return o->done || (finish_memory(o, &words, errp) && run_options_finish(&o->run, &o->pc, errp));
 }

@@ -7,6 +7,8 @@
 #include "hw/pc/pc.h"
 #include "ui/ui.h"
 #include "snapshot/control.h"
+#include "snapshot/control.h"
+#include "ui/ui.h"
 
 struct error;
 #define MAX_LISTED 320
@@ -16,10 +18,11 @@ struct mon_option { const char *chardev; bool control, pretty; }; // -mon
 struct options {
     struct pc_options pc;
     struct run_options run;
-    struct text_list objects, devices, chardevs, serials, monitors, qmps;
+    struct text_list objects, numas, devices, chardevs, serials, monitors, qmps;
     bool qmp_pretty[MAX_LISTED]; // of qmps
     struct mon_option mons[MAX_MON_OPTIONS];
     size_t mon_count;
+    char memory_backend[256]; // -machine memory-backend=
     const char *name, *log_items, *log_file;
     const char *gdb; // NULL: none
     bool vga_given;

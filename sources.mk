@@ -94,6 +94,7 @@ HW_CORE_SRCS := \
     hw/core/machine.c
 
 UI_SRCS := \
+    ui/display.c \
     ui/draw.c \
     ui/font.c \
     ui/input.c \
@@ -125,6 +126,7 @@ TARGET_I386_SRCS := \
     target/i386/control.c \
     target/i386/cpu.c \
     target/i386/cpuid.c \
+    target/i386/debug.c \
     target/i386/decode.c \
     target/i386/disas.c \
     target/i386/dump.c \
@@ -205,13 +207,18 @@ HW_MISC_SRCS := \
     hw/misc/pvpanic.c
 
 HW_PC_SRCS := \
+    hw/pc/acpi_buffer.c \
     hw/pc/acpi_tables.c \
     hw/pc/boot_font.c \
+    hw/pc/boot_ram.c \
     hw/pc/boot_screen.c \
     hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
     hw/pc/linux_boot.c \
+    hw/pc/numa.c \
+    hw/pc/numa_options.c \
     hw/pc/pc.c \
+    hw/pc/srat.c \
     hw/pc/state.c \
     hw/pc/unpack.c
 
@@ -238,6 +245,7 @@ MONITOR_SRCS := \
     monitor/cmd_dump.c \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
+    monitor/cmd_numa.c \
     monitor/cmd_plug.c \
     monitor/cmd_screen.c \
     monitor/cmd_ui.c \

@@ -170,6 +170,8 @@ static void report(const struct memory_backend *b, const struct store *s, uint64
                     page ? " (huge pages of " : "", page ? page : "", page ? ")" : "");
         free(page);
     }
+    if (b->mem_path && strstr(b->mem_path, "huge") && !s->huge) // a mount that somebody forgot
+        warn_report("memory backend '%s': no hugetlbfs is mounted at %s: its pages are of the ordinary size", b->id, b->mem_path);
     if (s->huge && !b->reserve && huge_pages_free(s->page_size) < size / s->page_size)
         warn_report("memory backend '%s': the host has %" PRIu64 " of %" PRIu64
                     " huge pages free, and reserve=off does not keep any: the emulator ends when one is missing",

@@ -23,7 +23,7 @@ struct engine_debug {
     struct watch_node *watches;
     unsigned watch_count;
     enum debug_mode modes[MAX_CPUS];
-    bool any_step, all_run, hold;   // hold: time stands still during this step
+    bool any_step, hold;            // hold: time stands still during this step
     unsigned step_mask;
     bool stopped;
     struct debug_stop stop;
@@ -210,7 +210,6 @@ static void all_run(struct engine_debug *d)
 {
     memset(d->modes, 0, sizeof d->modes);
     d->any_step = false;
-    d->all_run = true;
 }
 
 void debug_set_mode(struct engine *e, unsigned cpu, enum debug_mode mode)
@@ -218,10 +217,8 @@ void debug_set_mode(struct engine *e, unsigned cpu, enum debug_mode mode)
     struct engine_debug *d = e->debug;
     d->modes[cpu] = mode;
     d->any_step = false;
-    d->all_run = true;
     for (unsigned i = 0; i < e->cpu_count; i++) {
         d->any_step |= d->modes[i] == DEBUG_STEP;
-        d->all_run &= d->modes[i] == DEBUG_RUN;
     }
 }
 

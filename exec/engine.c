@@ -320,7 +320,7 @@ static struct tcg_edge *run_from(struct engine *e, struct vcpu_head *cpu, const 
     case EXIT_NONE:
         return cpu->exit_edge;
     case EXIT_BUDGET: // the rest is too short for the next block: one by one
-        while (*budget > 0 && !cpu->pending && !slice_ends(e, cpu) && !e->debug)
+        while (*budget > 0 && !cpu->pending && !cpu->trap && !slice_ends(e, cpu) && !e->debug)
             run_exactly(e, cpu, budget);
         return NULL;
     case EXIT_FAULT:

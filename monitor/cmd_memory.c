@@ -151,20 +151,6 @@ bool info_memory_size_summary(struct machine *machine, char *arguments, const st
     return true;
 }
 
-bool info_numa(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
-{
-    if (!machine->memory_devices) {
-        out_printf(out, "0 nodes\n");
-        return true;
-    }
-    out_printf(out, "1 nodes\nnode 0 cpus:");
-    for (unsigned i = 0; i < machine->cpu_count; i++)
-        out_printf(out, " %u", i);
-    out_printf(out, "\nnode 0 size: %llu MB\nnode 0 plugged: %llu MB\n", (unsigned long long)(machine->ram_size + plugged(machine)) >> 20,
-               (unsigned long long)plugged(machine) >> 20);
-    return true;
-}
-
 bool info_mtree(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
     char *option = next_word(&arguments);

@@ -8,17 +8,6 @@
 #include "ui/ui.h"
 #include "util/parse.h"
 
-#define CHORD 16
-struct chord { struct input *input; unsigned codes[CHORD], count; };
-
-static void chord_up(void *opaque)
-{
-    struct chord *c = opaque;
-    while (c->count)
-        input_key(c->input, c->codes[--c->count], false);
-    free(c);
-}
-
 // A key by name, or by number (0x1e: a set 1 scan code, which up to 0x58 is the Linux code).
 static unsigned key_code(const char *word)
 {
@@ -37,20 +26,17 @@ bool cmd_sendkey(struct machine *machine, char *arguments, const struct output *
         return error_set(errp, "sendkey: keys are missing (ctrl-alt-f2)");
     if (hold && (!parse_u64(hold, &ms, NULL) || ms > 60000))
         return error_set(errp, "sendkey: '%s' is not a time in milliseconds up to 60000", hold);
-    struct chord *c = calloc(1, sizeof *c);
-    c->input = machine->input;
+    unsigned codes[INPUT_CHORD], count = 0;
     char *save = NULL;
     for (char *word = strtok_r(keys, "-", &save); word; word = strtok_r(NULL, "-", &save)) {
         unsigned code = key_code(word);
-        if (!code || c->count == CHORD) {
-            free(c);
-            return code ? error_set(errp, "sendkey: more than %d keys", CHORD) : error_set(errp, "sendkey: unknown key '%s'", word);
-        }
-        c->codes[c->count++] = code;
+        if (!code)
+            return error_set(errp, "sendkey: unknown key '%s'", word);
+        if (count == INPUT_CHORD)
+            return error_set(errp, "sendkey: more than %d keys", INPUT_CHORD);
+        codes[count++] = code;
     }
-    for (unsigned i = 0; i < c->count; i++)
-        input_key(c->input, c->codes[i], true);
-    loop_after(machine->loop, (int)ms, chord_up, c);
+    input_chord(machine->input, codes, count, (unsigned)ms);
     return true;
 }
 

@@ -74,7 +74,7 @@ char *next_word(char **text)
 
 bool monitor_only_looks(const char *line)
 {
-    static const char *const looks[] = { "", "info", "help", "?", "x", "xp", "print", "p", "screendump" };
+    static const char *const looks[] = { "", "info", "help", "?", "x", "xp", "print", "p", "screendump", "sendkey", "mouse_move", "mouse_button" };
     line += strspn(line, " \t");
     size_t n = strcspn(line, " \t/");
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
@@ -149,6 +149,24 @@ void monitor_run_with(struct machine *machine, const char *text, const struct ou
 void monitor_run(struct machine *machine, const char *text, void (*print)(void *, const char *), void *opaque)
 {
     monitor_run_with(machine, text, &(struct output){ .print = print, .opaque = opaque });
+}
+
+static void print_to_stderr(void *opaque, const char *text)
+{
+    fputs(text, stderr);
+}
+
+static void run_later(void *client, const char *line)
+{
+    monitor_run(client, line, print_to_stderr, NULL);
+}
+
+void monitor_run_live(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque)
+{
+    if (!machine->gate.command || monitor_only_looks(line))
+        monitor_run(machine, line, print, opaque);
+    else if (!machine->gate.command(machine->gate.opaque, false, line, run_later, machine))
+        print(opaque, "Error: this is a replay: its input comes from the recording\n");
 }
 
 static void show_help(const struct command *c, const char *before, const struct output *out)

@@ -28,3 +28,5 @@ void qmp_run(struct machine *machine, const char *line);
 void monitor_run(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
 // The window gets to know the machine, and follows it. Free it after the machine.
 struct monitor_ui *monitor_ui_new(struct machine *machine, struct ui *ui, struct screen *screen, struct input *input);
+// The same for a user who is there now: where input has counts of its own it waits for its count, and its output goes to stderr.
+void monitor_run_live(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);

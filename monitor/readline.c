@@ -239,7 +239,12 @@ static void edit(struct readline *r, uint8_t c)
     } else if (c < 32 || c == 127) {
         control(r, c);
     } else {
+        bool at_end = r->cursor == r->length;
         insert(r, (char[]){ (char)c, 0 });
+        if (at_end) { // so that a long line goes on in the next row
+            r->print(r->opaque, (char[]){ (char)c, 0 });
+            return;
+        }
     }
     if (!r->escape)
         redraw(r);

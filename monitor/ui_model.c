@@ -28,7 +28,8 @@ static void add_regions(struct machine *m, struct ui_facts *facts)
     for (uint32_t i = 0; i < m->memory.view->count; i++) {
         const struct section *s = &m->memory.view->sections[i];
         const char *name = s->region->name ? s->region->name : "";
-        enum ui_region_kind kind = !s->ram ? UI_DEVICE : s->readonly || s->ram->readonly ? UI_ROM : UI_RAM;
+        bool rom = s->ram && (s->readonly || s->ram->readonly), boot = s->ram && (s->ram->owner || !strcmp(s->ram->name, "pc.ram"));
+        enum ui_region_kind kind = rom ? UI_ROM : boot ? UI_RAM : UI_DEVICE; // other RAM is a device's own (of a display)
         for (struct memory_device *d = m->memory_devices && s->ram ? m->memory_devices->devices : NULL; d; d = d->next) {
             if (s->start >= d->addr && s->start < d->addr + d->size) {
                 kind = UI_DIMM;
@@ -67,7 +68,7 @@ static void facts(void *opaque, struct ui_facts *to)
 {
     static const enum ui_state states[] = {
         [RUN_STATE_PRELAUNCH] = UI_NOT_STARTED, [RUN_STATE_RUNNING] = UI_RUNNING, [RUN_STATE_PAUSED] = UI_PAUSED,
-        [RUN_STATE_SHUTDOWN] = UI_SHUT_DOWN, [RUN_STATE_INTERNAL_ERROR] = UI_FAILED,
+        [RUN_STATE_SHUTDOWN] = UI_SHUT_DOWN, [RUN_STATE_INTERNAL_ERROR] = UI_FAILED, [RUN_STATE_GUEST_PANICKED] = UI_PAUSED,
     };
     struct machine *m = opaque;
     to->state = states[m->state];
@@ -78,7 +79,7 @@ static void facts(void *opaque, struct ui_facts *to)
 
 static void command(void *opaque, const char *line, void (*print)(void *, const char *), void *to)
 {
-    monitor_run(opaque, line, print, to);
+    monitor_run_live(opaque, line, print, to);
 }
 
 static void changed(void *opaque)

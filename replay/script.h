@@ -6,6 +6,7 @@
 //     serial TEXT       the text arrives at serial port 0 (serial1.. at others); C escapes: \n \r \t \\ \" \e \0 \xHH
 //     break [PORT]      a break arrives at a serial port
 //     key NAME [down|up]
+//     pointer DX DY WHEEL BUTTONS
 //     monitor COMMAND   as typed at the human monitor
 //     qmp JSON          a command of QMP
 //     digest HEX        the digest `all` at this count (written by -record, checked by -script)
@@ -19,7 +20,7 @@
 #include <stdio.h>
 
 struct error;
-enum script_kind { SCRIPT_SERIAL, SCRIPT_BREAK, SCRIPT_KEY, SCRIPT_MONITOR, SCRIPT_QMP, SCRIPT_DIGEST, SCRIPT_FLIP, SCRIPT_CONTRACT, SCRIPT_END, SCRIPT_KINDS };
+enum script_kind { SCRIPT_SERIAL, SCRIPT_BREAK, SCRIPT_KEY, SCRIPT_POINTER, SCRIPT_MONITOR, SCRIPT_QMP, SCRIPT_DIGEST, SCRIPT_FLIP, SCRIPT_CONTRACT, SCRIPT_END, SCRIPT_KINDS };
 struct script_event {
     uint64_t count;
     enum script_kind kind;

@@ -16,6 +16,7 @@
 #include "replay/script.h"
 #include "snapshot/digest.h"
 #include "snapshot/internal.h"
+#include "ui/input.h"
 #include "util/error.h"
 
 #define MAX_STOP_TEXT 256
@@ -43,6 +44,7 @@ struct control {
     uint64_t every_next, check_next, last_equal;
     FILE *at_out, *every_out, *record;
     struct timer limit;
+    struct input_sink sink;         // the guest's keyboard and mouse
     char seen[MAX_STOP_TEXT];
     size_t seen_count;
     bool differs, paused;
@@ -192,7 +194,8 @@ static void apply(struct control *c, const struct script_event *e, const struct 
     switch (e->kind) {
     case SCRIPT_SERIAL: chardev_gate_deliver(c->chardevs, e->port, e->text, e->length, live); break;
     case SCRIPT_BREAK: chardev_gate_break(c->chardevs, e->port); break;
-    case SCRIPT_KEY: keys_press(c->machine, e->text); break;
+    case SCRIPT_KEY: keys_press(&c->sink, e->text); break;
+    case SCRIPT_POINTER: pointer_move(&c->sink, e->text); break;
     case SCRIPT_FLIP: flip_bit(c->machine, e->text); break;
     case SCRIPT_DIGEST: check_digest(c, e); return;
     case SCRIPT_CONTRACT: check_contract(c, e); return;
@@ -302,6 +305,25 @@ static void serial_break(void *opaque, unsigned port)
     schedule(opaque, (struct script_event){ .kind = SCRIPT_BREAK, .port = port, .text = copy("", 0) }, NULL, NULL);
 }
 
+static void key_input(void *opaque, unsigned code, bool down)
+{
+    struct control *c = opaque;
+    char *text = keys_text(code, down);
+    if (c->gate.closed)
+        free(text);
+    else
+        schedule(c, (struct script_event){ .kind = SCRIPT_KEY, .text = text, .length = strlen(text) }, NULL, NULL);
+}
+
+static void pointer_input(void *opaque, int dx, int dy, int wheel, unsigned buttons)
+{
+    struct control *c = opaque;
+    char text[64];
+    snprintf(text, sizeof text, "%d %d %d %u", dx, dy, wheel, buttons);
+    if (!c->gate.closed)
+        schedule(c, (struct script_event){ .kind = SCRIPT_POINTER, .text = copy(text, strlen(text)), .length = strlen(text) }, NULL, NULL);
+}
+
 static bool monitor_command(void *opaque, bool qmp, const char *line, void (*run)(void *, const char *), void *client)
 {
     struct control *c = opaque;
@@ -336,6 +358,12 @@ static void watch_text(void *opaque, uint8_t byte)
 
 // ---- life
 
+// Commands whose effect goes through the queue of keys: they are recorded as keys.
+static bool host_timed(const char *command)
+{
+    return !strncmp(command, "sendkey", 7) || !strncmp(command, "mouse_", 6);
+}
+
 // What can be known to be wrong before the run.
 static bool check_script(struct control *c, struct error **errp)
 {
@@ -347,6 +375,10 @@ static bool check_script(struct control *c, struct error **errp)
             error_set(&why, "there is no serial port %u", e->port);
         else if (e->kind == SCRIPT_KEY)
             keys_check(e->text, &why);
+        else if (e->kind == SCRIPT_POINTER)
+            pointer_check(e->text, &why);
+        else if (e->kind == SCRIPT_MONITOR && host_timed(e->text))
+            error_set(&why, "monitor %s: takes the host's time; use key or pointer", e->text);
         else if (e->kind == SCRIPT_FLIP)
             flip_check(e->text, &why);
         else if (e->kind == SCRIPT_DIGEST)
@@ -399,6 +431,8 @@ bool control_attach(struct control *c, struct machine *m, const struct control_c
 {
     const struct run_options *o = c->options;
     c->machine = m;
+    if (m->input)
+        c->sink = input_get_sink(m->input);
     c->commands = *commands;
     if (!check_script(c, errp))
         return false;
@@ -412,6 +446,8 @@ bool control_attach(struct control *c, struct machine *m, const struct control_c
     if (o->deterministic || o->script || o->record) {
         m->gate.command = monitor_command;
         m->gate.opaque = c;
+        if (m->input)
+            input_set_sink(m->input, &(struct input_sink){ .key = key_input, .pointer = pointer_input, .opaque = c });
     }
     char *contract = o->deterministic ? contract_line(m, c->pc) : NULL;
     if (contract) {

@@ -9,9 +9,14 @@ struct error;
 struct machine;
 struct pc_options;
 struct run_options;
+struct input_sink;
 // keys.c: "ret", "ctrl-alt-delete", with " down" or " up" after it: pressed and released otherwise.
 bool keys_check(const char *text, struct error **errp);
-void keys_press(struct machine *machine, const char *text);
+void keys_press(const struct input_sink *sink, const char *text);
+char *keys_text(unsigned code, bool down); // malloced
+// "DX DY WHEEL BUTTONS"
+bool pointer_check(const char *text, struct error **errp);
+void pointer_move(const struct input_sink *sink, const char *text);
 // flip.c: "ADDRESS.BIT", "REGISTER.BIT" of CPU 0, or a flag's name.
 bool flip_check(const char *text, struct error **errp);
 void flip_bit(struct machine *machine, const char *text);

@@ -128,6 +128,7 @@ struct vcpu_head {
     uint64_t instructions; // completed, up to the last entry into generated code (exec/)
     int32_t entry_budget;  // budget at that entry
     uint8_t watch_hit;     // an access touched a watchpoint (softmmu/watch.h)
+    uint16_t trap;         // the target's: non-zero: its service must look between any two instructions
 };
 
 // ---- softmmu/tlb.c

@@ -12,9 +12,11 @@
 #define CODES 256
 
 struct event { bool is_key, down; unsigned code, buttons; int dx, dy, wheel; };
+struct chord { unsigned codes[INPUT_CHORD], count, hold_ms; struct chord *next; };
 struct input {
     struct loop *loop;
     struct input_sink sink;   // machine thread
+    struct chord *chords;     // machine thread; the first one is down
     pthread_mutex_t lock;     // of all below
     struct event events[EVENTS_MAX + CODES];
     unsigned count;
@@ -35,6 +37,11 @@ void input_free(struct input *input)
 {
     if (!input)
         return;
+    while (input->chords) {
+        struct chord *c = input->chords;
+        input->chords = c->next;
+        free(c);
+    }
     pthread_mutex_destroy(&input->lock);
     free(input);
 }
@@ -42,6 +49,11 @@ void input_free(struct input *input)
 void input_set_sink(struct input *input, const struct input_sink *sink)
 {
     input->sink = *sink;
+}
+
+struct input_sink input_get_sink(const struct input *input)
+{
+    return input->sink;
 }
 
 static void deliver(void *opaque)
@@ -116,6 +128,43 @@ void input_release_all(struct input *input)
     pthread_mutex_unlock(&input->lock);
 }
 
+// ---- chords
+
+static void chord_up(void *opaque);
+
+static void chord_down(struct input *input)
+{
+    const struct chord *c = input->chords;
+    for (unsigned i = 0; i < c->count; i++)
+        input_key(input, c->codes[i], true);
+    loop_after(input->loop, (int)c->hold_ms, chord_up, input);
+}
+
+static void chord_up(void *opaque)
+{
+    struct input *input = opaque;
+    struct chord *c = input->chords;
+    for (unsigned i = c->count; i-- > 0;)
+        input_key(input, c->codes[i], false);
+    input->chords = c->next;
+    free(c);
+    if (input->chords)
+        chord_down(input);
+}
+
+void input_chord(struct input *input, const unsigned *codes, unsigned count, unsigned hold_ms)
+{
+    struct chord *c = calloc(1, sizeof *c), **end = &input->chords;
+    c->count = count > INPUT_CHORD ? INPUT_CHORD : count;
+    c->hold_ms = hold_ms;
+    memcpy(c->codes, codes, c->count * sizeof *codes);
+    while (*end)
+        end = &(*end)->next;
+    *end = c;
+    if (c == input->chords)
+        chord_down(input);
+}
+
 unsigned input_key_code(const char *name)
 {
     static const struct { unsigned code; const char *name, *alias; } keys[] = {
@@ -128,4 +177,14 @@ unsigned input_key_code(const char *name)
         if (!strcmp(keys[i].name, name) || (keys[i].alias && !strcmp(keys[i].alias, name)))
             return keys[i].code;
     return 0;
+}
+
+const char *input_key_name(unsigned code)
+{
+    static const char *const names[CODES] = {
+#define KEY(code, scancode, name, alias, plain, shifted) [code] = name,
+#include "ui/keymap.def"
+#undef KEY
+    };
+    return code < CODES ? names[code] : NULL;
 }

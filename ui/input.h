@@ -20,9 +20,15 @@ struct input_sink {
 struct input *input_new(struct loop *loop);
 void input_free(struct input *input);
 void input_set_sink(struct input *input, const struct input_sink *sink);
+struct input_sink input_get_sink(const struct input *input); // to put another one before it
 // ---- any thread
 void input_key(struct input *input, unsigned code, bool down);
 void input_pointer(struct input *input, int dx, int dy, int wheel, unsigned buttons);
 void input_release_all(struct input *input); // focus lost: no key stays down
+// Press keys together, in that order, and let them go hold_ms milliseconds of host time later; one chord after the other. Machine
+// thread.
+#define INPUT_CHORD 16
+void input_chord(struct input *input, const unsigned *codes, unsigned count, unsigned hold_ms);
 // "ctrl-alt-delete", "ret", "a": QEMU's names of keys; 0: unknown.
 unsigned input_key_code(const char *name);
+const char *input_key_name(unsigned code); // NULL: it has none

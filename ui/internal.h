@@ -97,6 +97,13 @@ bool window_open(struct ui *ui, char **why);       // why: malloced
 void window_run(struct ui *ui);                    // until ui->quit or the display is lost
 void window_close(struct ui *ui);
 
+// ---- display.c
+void display_guard(struct ui *ui);                 // the end of the connection ends this thread, not the process
+void display_unguard(void);
+void display_lose(struct ui *ui);                  // the display is gone: tells the machine
+int display_fd(struct ui *ui);                     // of the connection; -1: this kind of display has none
+bool display_has_manager(struct ui *ui);           // someone gives windows their size
+
 // ---- the window's state
 enum tab_kind { TAB_SCREEN, TAB_TEXT, TAB_MEMORY };
 struct tab { enum tab_kind kind; char title[40]; struct console *console; struct terminal *terminal; bool unread; struct rect place; };
@@ -143,6 +150,7 @@ struct ui {
     bool full_screen, focused, grabbed, hidden;
     void *window, *surface;    // SDL's
     bool user_sized;
+    int normal_width, normal_height; // to come back to from full screen
     bool draw_all, draw_bars, draw_content;
     struct tab tabs[TABS_MAX];
     unsigned tab_count, selected;

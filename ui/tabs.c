@@ -242,7 +242,10 @@ static bool window_mods(const struct ui *ui, const struct key *key)
 // Keys that the window takes for itself, in every tab.
 static bool own_key(struct ui *ui, const struct key *key)
 {
-    if (!window_mods(ui, key))
+    struct key plain = *key;
+    if (key->code == K_EQUAL && ui->options.grab != GRAB_SHIFT_CTRL_ALT) // plus is with Shift on some keyboards
+        plain.mods &= ~(unsigned)MOD_SHIFT;
+    if (!window_mods(ui, &plain))
         return false;
     bool screen = tabs_current(ui)->kind == TAB_SCREEN;
     if (key->code >= K_1 && key->code <= K_9) {

@@ -74,21 +74,25 @@ static int push_line(int columns, const VTermScreenCell *cells, void *opaque)
 
 // ---- what libvterm tells
 
+// While libvterm resizes its rows may be out of bounds, also below 0.
+static void touch(struct terminal *t, int row)
+{
+    if (row >= 0 && row < t->rows)
+        t->row_dirty[row] = true;
+}
+
 static int damage(VTermRect r, void *opaque)
 {
-    struct terminal *t = opaque;
-    for (int row = r.start_row; row < r.end_row && row < t->rows; row++)
-        t->row_dirty[row] = true;
+    for (int row = r.start_row < 0 ? 0 : r.start_row; row < r.end_row && row < ((struct terminal *)opaque)->rows; row++)
+        touch(opaque, row);
     return 1;
 }
 
 static int move_cursor(VTermPos to, VTermPos from, int visible, void *opaque)
 {
     struct terminal *t = opaque;
-    if (from.row < t->rows)
-        t->row_dirty[from.row] = true;
-    if (to.row < t->rows)
-        t->row_dirty[to.row] = true;
+    touch(t, from.row);
+    touch(t, to.row);
     t->cursor = to;
     return 1;
 }
@@ -98,8 +102,7 @@ static int set_property(VTermProp property, VTermValue *value, void *opaque)
     struct terminal *t = opaque;
     if (property == VTERM_PROP_CURSORVISIBLE) {
         t->cursor_visible = value->boolean;
-        if (t->cursor.row < t->rows)
-            t->row_dirty[t->cursor.row] = true;
+        touch(t, t->cursor.row);
     } else if (property == VTERM_PROP_ALTSCREEN) {
         t->alternate = value->boolean;
         t->view = 0;
@@ -148,11 +151,35 @@ void terminal_free(struct terminal *t)
     free(t);
 }
 
+// Bytes at the end that start a character and do not end it. libvterm wants characters whole: it keeps one half in one decoder and
+// may give the other half to another.
+static size_t unfinished(const char *bytes, size_t len)
+{
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        uint8_t c = (uint8_t)bytes[len - back];
+        size_t needs = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+        if ((c & 0xc0) != 0x80)
+            return needs > back ? back : 0;
+    }
+    return 0;
+}
+
 void terminal_write(struct terminal *t, const char *bytes, size_t len)
 {
     unsigned before = t->count;
     uint64_t dropped = t->dropped;
-    vterm_input_write(t->vt, bytes, len);
+    while (t->carried && len) { // the rest of the character that is held back, byte by byte
+        t->carry[t->carried++] = *bytes++;
+        len--;
+        if (t->carried == sizeof t->carry || !unfinished(t->carry, t->carried)) {
+            vterm_input_write(t->vt, t->carry, t->carried);
+            t->carried = 0;
+        }
+    }
+    size_t whole = len - unfinished(bytes, len);
+    vterm_input_write(t->vt, bytes, whole);
+    memcpy(t->carry + t->carried, bytes + whole, len - whole);
+    t->carried += (unsigned)(len - whole);
     vterm_screen_flush_damage(t->screen);
     if (t->view && (before != t->count || dropped != t->dropped))
         t->all_dirty = true;
@@ -198,7 +225,7 @@ void terminal_place(struct terminal *t, struct rect place, const struct font *fo
     if (!memcmp(&place, &t->place, sizeof place))
         return;
     t->font = *font;
-    t->unit = font->height / 16;
+    t->unit = (font->height + 8) / 16;
     t->place = place;
     int columns = (place.w - 2 * MARGIN(t) - 4 * t->unit) / font->width, rows = (place.h - 2 * MARGIN(t)) / font->height;
     columns = columns < 10 ? 10 : columns > 500 ? 500 : columns;

@@ -27,6 +27,8 @@ struct terminal {
     bool *row_dirty, all_dirty;
     VTermPos cursor;
     bool cursor_visible, alternate, resizing;
+    char carry[4];             // start of a character whose rest has not come
+    unsigned carried;
     int mouse;                 // VTERM_PROP_MOUSE: who wants the pointer
     // terminal_select.c
     struct point anchor, head; // head is where the pointer is; both ends belong to it

@@ -54,14 +54,14 @@ static struct text rebreak(struct terminal *t, int columns, size_t *cursor_row, 
     struct cell row[t->columns], *whole = NULL;
     size_t length = 0, capacity = 0;
     int64_t at = -1;
-    uint64_t first_row = t->dropped + t->count, cursor_line = first_row + (uint64_t)t->cursor.row, last = cursor_line;
+    uint64_t first_row = t->dropped + t->count, cursor_line = first_row + (uint64_t)(t->cursor.row < 0 ? 0 : t->cursor.row), last = cursor_line;
     for (uint64_t n = cursor_line + 1; n < terminal_end(t); n++)
         if (terminal_line(t, n, row) && used(row, t->columns))
             last = n;
     for (uint64_t n = t->dropped; n <= last && terminal_line(t, n, row); n++) {
         unsigned count = used(row, t->columns);
         if (n == cursor_line)
-            at = (int64_t)length + t->cursor.col;
+            at = (int64_t)length + (t->cursor.col < 0 ? 0 : t->cursor.col);
         if (length + count > capacity) {
             capacity = (length + count) * 2 + 256;
             whole = realloc(whole, capacity * sizeof *whole);

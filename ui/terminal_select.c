@@ -14,7 +14,7 @@ size_t utf8_put(char *out, uint32_t code)
         return 1;
     }
     unsigned more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    out[0] = (char)(0xf00u >> more | code >> 6 * more);
+    out[0] = (char)(0xff00u >> (more + 1) | code >> 6 * more);
     for (unsigned i = 1; i <= more; i++)
         out[i] = (char)(0x80 | (code >> 6 * (more - i) & 0x3f));
     return more + 1;

@@ -2,12 +2,7 @@
 //
 // The one file that knows SDL: the window, its events, its pixels. The thread sleeps in poll() on the display's connection and on the
 // eventfd of the other threads, so an idle window costs nothing; SDL_WaitEvent would let the others call into the display.
-//
-// A display that dies must not take the guest with it: Xlib ends the process when its connection breaks, unless its handler
-// does not return. Ours ends this thread. After that nobody calls SDL.
 #include <SDL.h>
-#include <SDL_syswm.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,76 +11,6 @@
 #include <unistd.h>
 #include "ui/input.h"
 #include "ui/internal.h"
-
-static void lose_display(struct ui *ui)
-{
-    atomic_store(&ui->watching, false);
-    atomic_store(&ui->lost, true);
-    pthread_mutex_lock(&ui->lock);
-    ui->finished = true;
-    pthread_cond_broadcast(&ui->moved);
-    pthread_mutex_unlock(&ui->lock);
-    if (ui->input)
-        input_release_all(ui->input);
-}
-
-// ---- Xlib, which SDL has loaded by itself
-
-static pthread_key_t lost_key; // the handler gets no argument of ours
-static pthread_once_t lost_once = PTHREAD_ONCE_INIT;
-
-static void make_key(void) { pthread_key_create(&lost_key, NULL); }
-
-static int x_connection_broke(void *display)
-{
-    struct ui *ui = pthread_getspecific(lost_key);
-    if (!ui)
-        return 0; // not our thread: Xlib ends the process
-    lose_display(ui);
-    pthread_exit(NULL);
-}
-
-static void guard_display(struct ui *ui)
-{
-    void *xlib = dlopen("libX11.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    void *(*set)(int (*)(void *)) = NULL;
-    pthread_once(&lost_once, make_key);
-    pthread_setspecific(lost_key, ui);
-    if (xlib)
-        *(void **)&set = dlsym(xlib, "XSetIOErrorHandler");
-    if (set)
-        set(x_connection_broke);
-}
-
-// The descriptor of the connection, -1: this kind of display has none.
-static int display_fd(struct ui *ui)
-{
-    SDL_SysWMinfo info;
-    SDL_VERSION(&info.version);
-    if (!SDL_GetWindowWMInfo(ui->window, &info))
-        return -1;
-    const char *library = NULL, *function = NULL;
-    void *display = NULL;
-#if defined SDL_VIDEO_DRIVER_X11
-    if (info.subsystem == SDL_SYSWM_X11) {
-        library = "libX11.so.6";
-        function = "XConnectionNumber";
-        display = info.info.x11.display;
-    }
-#endif
-#if defined SDL_VIDEO_DRIVER_WAYLAND
-    if (info.subsystem == SDL_SYSWM_WAYLAND) {
-        library = "libwayland-client.so.0";
-        function = "wl_display_get_fd";
-        display = info.info.wl.display;
-    }
-#endif
-    void *handle = library ? dlopen(library, RTLD_LAZY | RTLD_NOLOAD) : NULL;
-    int (*number)(void *) = NULL;
-    if (handle)
-        *(void **)&number = dlsym(handle, function);
-    return number ? number(display) : -1;
-}
 
 // ---- pixels
 
@@ -154,9 +79,20 @@ static void set_title(struct ui *ui)
 
 void window_set_full_screen(struct ui *ui, bool on)
 {
-    if (SDL_SetWindowFullscreen(ui->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0)) {
-        ui_say(ui, true, "no full screen: %s", SDL_GetError());
+    SDL_Rect all;
+    if (on == ui->full_screen)
         return;
+    if (display_has_manager(ui)) {
+        if (SDL_SetWindowFullscreen(ui->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0)) {
+            ui_say(ui, true, "no full screen: %s", SDL_GetError());
+            return;
+        }
+    } else if (on && !SDL_GetDisplayBounds(SDL_GetWindowDisplayIndex(ui->window), &all)) { // a bare X server
+        SDL_GetWindowSize(ui->window, &ui->normal_width, &ui->normal_height);
+        SDL_SetWindowPosition(ui->window, all.x, all.y);
+        SDL_SetWindowSize(ui->window, all.w, all.h);
+    } else {
+        SDL_SetWindowSize(ui->window, ui->normal_width, ui->normal_height);
     }
     ui->full_screen = on;
     take_surface(ui);
@@ -271,7 +207,13 @@ static void on_window(struct ui *ui, const SDL_WindowEvent *e)
     switch (e->event) {
     case SDL_WINDOWEVENT_RESIZED: ui->user_sized = true; break;
     case SDL_WINDOWEVENT_SIZE_CHANGED: take_surface(ui); break;
-    case SDL_WINDOWEVENT_EXPOSED: canvas_dirty(&ui->canvas, (struct rect){ 0, 0, ui->canvas.width, ui->canvas.height }); break;
+    case SDL_WINDOWEVENT_EXPOSED:
+        canvas_dirty(&ui->canvas, (struct rect){ 0, 0, ui->canvas.width, ui->canvas.height });
+        if (ui->options.full_screen) { // only now it takes
+            ui->options.full_screen = false;
+            window_set_full_screen(ui, true);
+        }
+        break;
     case SDL_WINDOWEVENT_FOCUS_GAINED: on_focus(ui, true); break;
     case SDL_WINDOWEVENT_FOCUS_LOST: on_focus(ui, false); break;
     case SDL_WINDOWEVENT_LEAVE:
@@ -319,6 +261,10 @@ static double own_scale(void)
 bool window_open(struct ui *ui, char **why)
 {
     char text[300];
+    if (!getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY") && !getenv("SDL_VIDEODRIVER")) { // SDL would find something to draw on
+        *why = strdup("no display (neither DISPLAY nor WAYLAND_DISPLAY is set)");
+        return false;
+    }
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
@@ -336,7 +282,7 @@ bool window_open(struct ui *ui, char **why)
         SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"); // plain shared memory, no OpenGL
     ui->scale = ui->options.scale ? ui->options.scale : own_scale();
     ui->font = font_for_scale(ui->scale);
-    ui->unit = ui->font.height / 16;
+    ui->unit = (ui->font.height + 8) / 16;
     ui->scaling = ui->options.fit ? SCALING_FIT : SCALING_WHOLE;
     ui->hover = ui->map_at = -1;
     SDL_Rect usable = { 0, 0, 1024, 768 };
@@ -353,7 +299,7 @@ bool window_open(struct ui *ui, char **why)
         return false;
     }
     SDL_SetWindowMinimumSize(ui->window, 40 * ui->font.width, 12 * ui->font.height);
-    guard_display(ui);
+    display_guard(ui);
     SDL_StartTextInput();
     tabs_update(ui);
     atomic_store(&ui->watching, true);
@@ -365,8 +311,6 @@ bool window_open(struct ui *ui, char **why)
         return false;
     }
     ui->user_sized = ui->options.full_screen;
-    if (ui->options.full_screen)
-        window_set_full_screen(ui, true);
     return true;
 }
 
@@ -397,7 +341,7 @@ void window_run(struct ui *ui)
         if (fds[0].revents && read(ui->wake_fd, &count, sizeof count) < 0)
             continue;
         if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL)) {
-            lose_display(ui);
+            display_lose(ui);
             return;
         }
         while (SDL_PollEvent(&e))
@@ -411,5 +355,5 @@ void window_close(struct ui *ui)
         SDL_SetRelativeMouseMode(SDL_FALSE);
     SDL_DestroyWindow(ui->window);
     SDL_QuitSubSystem(SDL_INIT_VIDEO);
-    pthread_setspecific(lost_key, NULL);
+    display_unguard();
 }

@@ -30,7 +30,8 @@ static int64_t time_of(const struct lapic *apic, uint64_t ticks)
     return at > INT64_MAX - 1 ? INT64_MAX - 1 : (int64_t)at;
 }
 
-static void arm(struct lapic *apic)
+// `running`: it has not fired since it was started, even if the host took longer than the count.
+static void arm(struct lapic *apic, bool running)
 {
     if (!apic->timer_initial || mode(apic) == LVT_TIMER_DEADLINE) {
         timer_disarm(&apic->timer);
@@ -38,7 +39,7 @@ static void arm(struct lapic *apic)
     }
     uint64_t ticks = ticks_since_start(apic);
     if (mode(apic) == LVT_TIMER_ONE_SHOT) {
-        if (ticks < apic->timer_initial)
+        if (running || ticks < apic->timer_initial)
             timer_arm(&apic->timer, time_of(apic, apic->timer_initial));
         else
             timer_disarm(&apic->timer);
@@ -55,7 +56,7 @@ void lapic_timer_fire(void *opaque)
     if (mode(apic) == LVT_TIMER_DEADLINE)
         apic->tsc_deadline = 0;
     else if (mode(apic) == LVT_TIMER_PERIODIC)
-        arm(apic);
+        arm(apic, true);
     lapic_local(apic, LVT_TIMER);
 }
 
@@ -72,7 +73,7 @@ uint32_t lapic_timer_current(struct lapic *apic)
 void lapic_timer_start(struct lapic *apic)
 {
     apic->timer_start = clock_now(apic->set->clock);
-    arm(apic);
+    arm(apic, true);
 }
 
 void lapic_timer_set_divide(struct lapic *apic, uint32_t value)
@@ -85,7 +86,7 @@ void lapic_timer_set_divide(struct lapic *apic, uint32_t value)
     int64_t now = clock_now(apic->set->clock);
     apic->timer_start = 0;
     apic->timer_start = now - time_of(apic, done);
-    arm(apic);
+    arm(apic, timer_armed(&apic->timer));
 }
 
 void lapic_timer_set_lvt(struct lapic *apic, uint32_t old)
@@ -99,7 +100,7 @@ void lapic_timer_set_lvt(struct lapic *apic, uint32_t old)
         apic->tsc_deadline = 0;
         apic->timer_initial = 0;
     } else {
-        arm(apic);
+        arm(apic, timer_armed(&apic->timer));
     }
 }
 

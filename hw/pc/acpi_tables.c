@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// ACPI tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, SSDTs for memory hotplug, MADT, SRAT. [ACPI 6.4 5.2]
+// ACPI tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, SSDTs for memory hotplug, MADT; SRAT and SLIT are in srat.c. [ACPI 6.4 5.2]
 //
 // The DSDT and the common methods of memory hotplug are compiled from hw/acpi/*.asl; the PNP0C80 device of each
 // slot is written here as AML [ACPI 6.4 20], because their number is a command-line option.
@@ -8,86 +8,14 @@
 #include <string.h>
 #include "hw/acpi/dsdt.aml.h"
 #include "hw/acpi/memory.aml.h"
+#include "hw/pc/acpi_buffer.h"
 #include "hw/pc/internal.h"
+#include "hw/pc/srat.h"
 #include "util/error.h"
-
-// ---- a growing buffer, little endian
-
-struct buffer { uint8_t *data; size_t size, capacity; };
-
-static void put(struct buffer *b, const void *bytes, size_t n)
-{
-    if (b->size + n > b->capacity) {
-        b->capacity = (b->size + n) * 2;
-        b->data = realloc(b->data, b->capacity);
-    }
-    memcpy(b->data + b->size, bytes, n);
-    b->size += n;
-}
-
-static void put_int(struct buffer *b, uint64_t value, unsigned bytes)
-{
-    uint8_t raw[8];
-    for (unsigned i = 0; i < bytes; i++)
-        raw[i] = (uint8_t)(value >> 8 * i);
-    put(b, raw, bytes);
-}
-
-static void put8(struct buffer *b, unsigned v) { put_int(b, v, 1); }
-static void put16(struct buffer *b, unsigned v) { put_int(b, v, 2); }
-static void put32(struct buffer *b, uint64_t v) { put_int(b, v, 4); }
-static void put64(struct buffer *b, uint64_t v) { put_int(b, v, 8); }
-static void put_text(struct buffer *b, const char *text) { put(b, text, strlen(text)); }
-
-static void put_zeros(struct buffer *b, size_t n)
-{
-    while (n--)
-        put8(b, 0);
-}
-
-static void poke32(struct buffer *b, size_t at, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        b->data[at + (size_t)i] = (uint8_t)(v >> 8 * i);
-}
-
-static uint8_t checksum(const uint8_t *data, size_t size)
-{
-    uint8_t sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum = (uint8_t)(sum + data[i]);
-    return (uint8_t)-sum;
-}
-
-// Start a table (16-byte aligned) and return where; end fills in length and checksum.
-static size_t begin(struct buffer *b, const char *signature, unsigned revision, const char *oem_table)
-{
-    while (b->size & 15)
-        put8(b, 0);
-    size_t at = b->size;
-    put(b, signature, 4);
-    put32(b, 0);
-    put8(b, revision);
-    put8(b, 0);
-    put(b, "RAMJET", 6);
-    put(b, oem_table, 8);
-    put32(b, 1);
-    put(b, "RMJT", 4);
-    put32(b, 1);
-    return at;
-}
-
-static void end(struct buffer *b, size_t at)
-{
-    poke32(b, at + 4, (uint32_t)(b->size - at));
-    b->data[at + 9] = 0;
-    b->data[at + 9] = checksum(b->data + at, b->size - at);
-}
 
 static size_t put_compiled(struct buffer *b, const uint8_t *aml, size_t size)
 {
-    while (b->size & 15)
-        put8(b, 0);
+    put_align16(b);
     size_t at = b->size;
     put(b, aml, size);
     return at;
@@ -222,7 +150,7 @@ static void put_gas(struct buffer *b, unsigned bits, unsigned access, uint64_t a
 
 static void put_fadt(struct buffer *b, uint32_t facs, uint32_t dsdt)
 {
-    size_t at = begin(b, "FACP", 3, "RMJTFACP");
+    size_t at = acpi_table_begin(b, "FACP", 3, "RMJTFACP");
     put32(b, facs);
     put32(b, dsdt);
     put8(b, 1);                // INT_MODEL
@@ -268,12 +196,12 @@ static void put_fadt(struct buffer *b, uint32_t facs, uint32_t dsdt)
     put_gas(b, 32, 3, PM_TIMER_BLOCK);
     put_gas(b, 32, 1, PM_GPE0_BLOCK);
     put_zeros(b, 12);
-    end(b, at);
+    acpi_table_end(b, at);
 }
 
 static void put_madt(struct buffer *b, unsigned cpus)
 {
-    size_t at = begin(b, "APIC", 1, "RMJTAPIC");
+    size_t at = acpi_table_begin(b, "APIC", 1, "RMJTAPIC");
     put32(b, LAPIC_BASE);
     put32(b, 1); // the 8259 pair is there, too
     for (unsigned i = 0; i < cpus; i++) {
@@ -290,58 +218,21 @@ static void put_madt(struct buffer *b, unsigned cpus)
         put16(b, overrides[i].flags);
     }
     put(b, (uint8_t[]){ 4, 6, 0xff, 0, 0, 1 }, 6); // NMI on LINT1 of all
-    end(b, at);
-}
-
-static void put_srat_memory(struct buffer *b, uint64_t base, uint64_t length, unsigned node, unsigned flags)
-{
-    put8(b, 1);
-    put8(b, 40);
-    put32(b, node);
-    put16(b, 0);
-    put64(b, base);
-    put64(b, length);
-    put32(b, 0);
-    put32(b, flags);
-    put64(b, 0);
-}
-
-static void put_srat(struct buffer *b, struct pc *pc)
-{
-    size_t at = begin(b, "SRAT", 1, "RMJTSRAT");
-    put32(b, 1);
-    put64(b, 0);
-    for (unsigned i = 0; i < pc->machine.cpu_count; i++) {
-        put(b, (uint8_t[]){ 0, 16, 0, (uint8_t)i }, 4);
-        put32(b, 1);
-        put_zeros(b, 8);
-    }
-    unsigned entries = 2;
-    put_srat_memory(b, 0, 0xa0000, 0, 1);
-    put_srat_memory(b, 0x100000, pc->low_ram - 0x100000, 0, 1);
-    if (pc->high_ram) {
-        put_srat_memory(b, 4ull << 30, pc->high_ram, 0, 1);
-        entries++;
-    }
-    for (; entries < pc->node_count + 2; entries++)
-        put_srat_memory(b, 0, 0, 0, 0);
-    if (pc->machine.memory_devices) // enabled and hot-pluggable, on the highest node
-        put_srat_memory(b, pc->memory_devices.base, pc->memory_devices.size, pc->node_count - 1, 3);
-    end(b, at);
+    acpi_table_end(b, at);
 }
 
 static void put_root(struct buffer *b, const char *signature, unsigned width, const uint64_t *tables, unsigned count)
 {
-    size_t at = begin(b, signature, 1, "RMJTROOT");
+    size_t at = acpi_table_begin(b, signature, 1, "RMJTROOT");
     for (unsigned i = 0; i < count; i++)
         put_int(b, tables[i], width);
-    end(b, at);
+    acpi_table_end(b, at);
 }
 
 bool acpi_tables_build(struct pc *pc, uint8_t rsdp[RSDP_SIZE], struct error **errp)
 {
     struct buffer b = { 0 };
-    uint64_t base = pc->acpi_base, tables[8];
+    uint64_t base = pc->acpi_base, tables[9];
     unsigned count = 0;
     put(&b, "FACS", 4); // 64-byte aligned, at the start
     put32(&b, 64);
@@ -349,27 +240,28 @@ bool acpi_tables_build(struct pc *pc, uint8_t rsdp[RSDP_SIZE], struct error **er
     put8(&b, 1);
     put_zeros(&b, 31);
     size_t dsdt = put_compiled(&b, dsdt_aml, sizeof dsdt_aml);
-#define TABLE(call) do { while (b.size & 15) put8(&b, 0); tables[count++] = base + b.size; call; } while (0)
+#define TABLE(call) do { put_align16(&b); tables[count++] = base + b.size; call; } while (0)
     TABLE(put_fadt(&b, (uint32_t)base, (uint32_t)(base + dsdt)));
     TABLE(put_madt(&b, pc->machine.cpu_count));
-    if (pc->node_count)
-        TABLE(put_srat(&b, pc));
+    if (pc->numa.count) {
+        struct srat_memory memory = { pc->low_ram, pc->high_ram, pc->memory_devices.base, pc->memory_devices.size };
+        TABLE(put_srat(&b, &pc->numa, pc->machine.cpu_count, &memory));
+    }
+    if (pc->numa.has_distance)
+        TABLE(put_slit(&b, &pc->numa));
     if (pc->machine.ram_slots && pc->machine.memory_devices) {
         tables[count++] = base + put_compiled(&b, memory_aml, sizeof memory_aml);
-        while (b.size & 15)
-            put8(&b, 0);
+        put_align16(&b);
         tables[count++] = base + b.size;
-        size_t at = begin(&b, "SSDT", 1, "RMJTDIMM");
+        size_t at = acpi_table_begin(&b, "SSDT", 1, "RMJTDIMM");
         put_slots(&b, pc->machine.ram_slots);
-        end(&b, at);
+        acpi_table_end(&b, at);
     }
 #undef TABLE
-    while (b.size & 15)
-        put8(&b, 0);
+    put_align16(&b);
     uint64_t rsdt = base + b.size;
     put_root(&b, "RSDT", 4, tables, count);
-    while (b.size & 15)
-        put8(&b, 0);
+    put_align16(&b);
     uint64_t xsdt = base + b.size;
     put_root(&b, "XSDT", 8, tables, count);
 
@@ -382,8 +274,8 @@ bool acpi_tables_build(struct pc *pc, uint8_t rsdp[RSDP_SIZE], struct error **er
         rsdp[24 + i] = (uint8_t)(xsdt >> 8 * i);
     }
     rsdp[20] = RSDP_SIZE;
-    rsdp[8] = checksum(rsdp, 20);
-    rsdp[32] = checksum(rsdp, RSDP_SIZE);
+    rsdp[8] = acpi_checksum(rsdp, 20);
+    rsdp[32] = acpi_checksum(rsdp, RSDP_SIZE);
     free(pc->acpi_tables);
     pc->acpi_tables = b.data;
     pc->acpi_size = b.size;

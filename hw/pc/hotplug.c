@@ -17,7 +17,7 @@ static bool check(struct machine *machine, struct device *device, struct error *
     }
     if (!machine->acpi)
         return error_set(errp, "memory hotplug is not enabled: missing acpi device or acpi disabled");
-    return pc_dimm_check(machine, dimm, pc_of(machine)->node_count, errp);
+    return pc_dimm_check(machine, dimm, pc_of(machine)->numa.count, errp);
 }
 
 static void plug(struct machine *machine, struct device *device)

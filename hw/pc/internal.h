@@ -10,9 +10,11 @@
 #include "hw/intc/lapic.h"
 #include "hw/char/serial16550.h"
 #include "hw/nvram/fw_cfg.h"
+#include "hw/pc/boot_ram.h"
 #include "hw/pc/dimm_watch.h"
 #include "hw/pc/boot_screen.h"
 #include "hw/pc/linux_boot.h"
+#include "hw/pc/numa.h"
 #include "hw/pc/pc.h"
 #include "hw/pci/i440fx.h"
 #include "hw/pci/piix3.h"
@@ -32,8 +34,8 @@ struct pc {
     struct tlb_machine *tlb;
     struct pc_cpu cpus[MAX_PC_CPUS];
     uint64_t low_ram, high_ram;   // bytes below and above 4 GiB
-    struct ram_block *ram;        // "pc.ram"
-    struct region low, high;
+    struct boot_ram boot_ram;
+    struct numa numa;
     struct i8259_pair pic;
     struct ioapic ioapic;
     struct lapic_set lapics;
@@ -51,7 +53,6 @@ struct pc {
     struct serial16550 serial[PC_MAX_SERIAL];
     bool serial_present[PC_MAX_SERIAL];
     struct irq isa[PC_ISA_IRQS];
-    unsigned node_count;
     struct linux_boot *boot;
     uint8_t *acpi_tables;         // what goes to acpi_base
     size_t acpi_size;

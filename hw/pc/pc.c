@@ -23,6 +23,7 @@
 #define LOW_RAM_LIMIT (3 * GIB + GIB / 2) // all RAM is below 4 GiB up to here, else 3 GiB are
 #define APIC_TIMER_HZ 1000000000ull
 #define TLB_CONTEXTS 48
+_Static_assert(MAX_PC_CPUS <= NUMA_CPUS_MAX, "each CPU has a node");
 
 static const struct device_type *const user_types[] = {
 #define DEVICE(type) &type,
@@ -148,15 +149,36 @@ static void safe_point(struct machine *machine)
 
 // ---- building
 
-static void build_memory(struct pc *pc)
+// phys_bits 64: the CPU is not known yet.
+static bool check_sizes(struct pc *pc, unsigned phys_bits, struct error **errp)
 {
-    struct region *root = &pc->machine.memory.root;
-    region_init_ram(&pc->low, "ram-below-4g", pc->ram, 0, pc->low_ram);
-    region_add(root, &pc->low, 0, I440FX_PRIORITY_RAM);
-    if (pc->high_ram) {
-        region_init_ram(&pc->high, "ram-above-4g", pc->ram, pc->low_ram, pc->high_ram);
-        region_add(root, &pc->high, 4 * GIB, I440FX_PRIORITY_RAM);
+    struct machine *m = &pc->machine;
+    uint64_t max = m->max_ram_size;
+    if (m->ram_size % PAGE_SIZE)
+        return error_set(errp, "RAM size 0x%llx is not a multiple of %u bytes", (unsigned long long)m->ram_size, PAGE_SIZE);
+    if (memory_device_check_options(m->ram_size, &max, m->ram_slots, m->ram_slots, pc->high_ram, phys_bits, errp))
+        return true;
+    error_prefix(errp, "-m: ");
+    return false;
+}
+
+// Sizes, NUMA nodes, and the bytes of boot RAM.
+static bool build_memory(struct pc *pc, struct error **errp)
+{
+    struct machine *m = &pc->machine;
+    const struct pc_options *o = &pc->options;
+    numa_init(&pc->numa, m->cpu_count, o->cpu_sockets);
+    for (unsigned i = 0; i < o->numa_count; i++) {
+        if (!numa_option(&pc->numa, o->numa[i], m->backends, errp)) {
+            error_prefix(errp, "-numa %s: ", o->numa[i]);
+            return false;
+        }
     }
+    boot_ram_choose_size(pc);
+    if (!check_sizes(pc, 64, errp) || !numa_complete(&pc->numa, m->ram_size, m->max_ram_size > m->ram_size, errp) || !boot_ram_take(pc, errp))
+        return false;
+    boot_ram_map(pc);
+    return true;
 }
 
 static bool build_engine(struct pc *pc, struct error **errp)
@@ -207,7 +229,7 @@ static bool build_chips(struct pc *pc, struct error **errp)
     static const uint8_t serial_irq[PC_MAX_SERIAL] = { 4, 3, 4, 3 };
 
     pci_bus_init(&pc->pci, &m->memory.root, ports);
-    i440fx_init(&pc->host_bridge, &pc->pci, &m->memory, &pc->low);
+    i440fx_init(&pc->host_bridge, &pc->pci, &m->memory, &pc->boot_ram.all);
     piix3_init(&pc->piix3, &pc->pci, pc->isa, reset);
     i8254_init(&pc->pit, ports, &m->clock, pc->isa[0]);
     mc146818_init(&pc->rtc, ports, &m->clock, pc->isa[8]);
@@ -234,7 +256,6 @@ static bool build_chips(struct pc *pc, struct error **errp)
         m->memory_devices = &pc->memory_devices;
         uint64_t end = (base + size + GIB - 1) & ~(GIB - 1);
         fw_cfg_add_file(&pc->fw_cfg, "etc/reserved-memory-end", &end, sizeof end, NULL);
-        pc->node_count = 1;
     }
     fw_cfg_add_u64(&pc->fw_cfg, FW_CFG_RAM_SIZE, m->ram_size);
     fw_cfg_add_u16(&pc->fw_cfg, FW_CFG_NB_CPUS, (uint16_t)m->cpu_count);
@@ -245,6 +266,7 @@ static bool build_chips(struct pc *pc, struct error **errp)
 struct machine *pc_new(const struct pc_options *options, struct loop *loop, struct chardev_list *chardevs, struct error **errp)
 {
     if (options->cpu_count > MAX_PC_CPUS) {
+        backend_list_free(options->backends);
         error_set(errp, "-smp %u: this machine has at most %u CPUs", options->cpu_count, MAX_PC_CPUS);
         return NULL;
     }
@@ -268,7 +290,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->state = RUN_STATE_PRELAUNCH;
     m->registry = (struct device_registry){ .types = user_types, .count = sizeof user_types / sizeof *user_types };
     m->hotplug = &pc_hotplug_ops;
-    m->backends = backend_list_new();
+    m->backends = options->backends ? options->backends : backend_list_new();
     m->chardevs = chardevs;
     m->safe_point_begin = m->safe_point_end = safe_point;
     m->pc = pc;
@@ -276,13 +298,11 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     pc->high_ram = m->ram_size - pc->low_ram;
     address_space_init(&m->memory, "memory", UINT64_MAX);
     address_space_init(&m->ports, "I/O", 0x10000);
-    pc->ram = ram_block_new("pc.ram", m->ram_size, errp);
-    if (!pc->ram) {
-        free(pc);
-        return NULL;
-    }
-    build_memory(pc);
-    if (!build_engine(pc, errp)) {
+    if (!build_memory(pc, errp) || !build_engine(pc, errp) || !check_sizes(pc, cpu_model_phys_bits(pc->cpus[0].cpu->model), errp)) {
+        address_space_release(&m->memory);
+        address_space_release(&m->ports);
+        boot_ram_release(&pc->boot_ram);
+        backend_list_free(m->backends);
         free(pc);
         return NULL;
     }
@@ -325,7 +345,7 @@ void pc_free(struct machine *m)
     tlb_machine_free(pc->tlb);
     address_space_release(&m->memory);
     address_space_release(&m->ports);
-    ram_block_unref(pc->ram);
+    boot_ram_release(&pc->boot_ram);
     backend_list_free(m->backends);
     clock_release(&m->clock);
     free(pc);
@@ -566,6 +586,8 @@ int pc_run(struct machine *m)
     }
 }
 
+const struct numa *pc_numa(struct machine *m) { return &pc_of(m)->numa; }
+const struct pc_options *pc_options(struct machine *m) { return &pc_of(m)->options; }
 struct engine *pc_engine(struct machine *m) { return pc_of(m)->engine; }
 struct x86_cpu *pc_cpu(struct machine *m, unsigned index) { return index < m->cpu_count ? pc_of(m)->cpus[index].cpu : NULL; }
 const char *pc_boot_description(struct machine *m) { return pc_of(m)->boot ? linux_boot_description(pc_of(m)->boot) : NULL; }
@@ -580,8 +602,6 @@ bool pc_watch_serial(struct machine *m, void (*fn)(void *, uint8_t), void *opaqu
     pc->serial[0].sent_opaque = opaque;
     return true;
 }
-
-void pc_key(struct machine *m, int scancode, bool down) { ps2_key(&pc_of(m)->kbc.keyboard, scancode, down); }
 
 const uint8_t *pc_acpi_tables(struct machine *m, size_t *size)
 {

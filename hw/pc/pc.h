@@ -8,12 +8,21 @@
 #include "hw/core/machine.h"
 #include "hw/pc/linux_boot.h"
 
+struct backend_list;
 struct x86_cpu;
 struct chardev;
 #define PC_MAX_SERIAL 4
 struct pc_options {
     uint64_t ram_size, max_ram_size; // bytes; equal when no maxmem was given
+    bool ram_size_given;             // -m has a size
     unsigned ram_slots, cpu_count;
+    unsigned cpu_sockets;            // 0: one
+    struct backend_list *backends;   // of -object; pc_new takes it over. NULL: none
+    const char *memory_backend;      // -machine memory-backend=: id of the one that is boot RAM; NULL: a new one
+    const char *mem_path;            // -mem-path: where the new one is; NULL: anonymous memory
+    bool mem_prealloc;               // -mem-prealloc: takes all its pages at once
+    const char *const *numa;         // texts of -numa
+    unsigned numa_count;
     const char *cpu_model;           // NULL: default
     bool acpi;                       // -machine acpi=
     const char *kernel, *initrd, *append;
@@ -44,6 +53,7 @@ bool pc_start(struct machine *machine, struct error **errp);
 int pc_run(struct machine *machine);
 void pc_stop(struct machine *machine);     // pause; EVENT_STOP
 void pc_continue(struct machine *machine); // EVENT_RESUME
+const struct pc_options *pc_options(struct machine *machine); // as they were given
 struct engine *pc_engine(struct machine *machine);
 struct x86_cpu *pc_cpu(struct machine *machine, unsigned index);
 // Notices about boot for the user (how the kernel was loaded), NULL without -kernel.
@@ -56,7 +66,5 @@ typedef void pc_state_fn(void *opaque, const char *part, const struct state_tabl
 void pc_each_state(struct machine *machine, pc_state_fn *fn, void *opaque);
 // fn sees each byte that serial port 0 sends. False: there is no such port.
 bool pc_watch_serial(struct machine *machine, void (*fn)(void *opaque, uint8_t byte), void *opaque);
-// The keyboard's key of a set 1 scan code (ps2_key).
-void pc_key(struct machine *machine, int scancode, bool down);
 // The bytes of all ACPI tables, as they are loaded. NULL: none.
 const uint8_t *pc_acpi_tables(struct machine *machine, size_t *size);

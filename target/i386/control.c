@@ -109,6 +109,8 @@ uint32_t cpu_block_flags(const struct x86_cpu *cpu)
         f |= BF_TF;
     if (cpu->inhibit)
         f |= BF_INHIBIT;
+    if (cpu->head.trap & TRAP_LOOK && cpu_breaks_on_code(cpu))
+        f |= BF_BREAKPOINT;
     if (cpu->cr4 & CR4_SMAP) {
         f |= BF_SMAP;
         if (cpu->eflags & F_AC && cpu->cpl < 3)

@@ -54,6 +54,8 @@ static void reset_core(struct x86_cpu *cpu)
     memset(cpu->dr, 0, sizeof cpu->dr);
     cpu->dr[6] = 0xffff0ff0;
     cpu->dr[7] = 0x400;
+    cpu->head.trap = 0;
+    cpu_debug_changed(cpu);
     cpu->cpl = 0;
     cpu->inhibit = 0;
     cpu->halted = cpu->nmi_blocked = false;
@@ -133,15 +135,26 @@ static void target_deliver(struct vcpu_head *head)
     cpu_deliver_exception(x86_of(head));
 }
 
-// INIT, SIPI, NMI and interrupts, in the order of [SDM 3A 6.9]. Only what the current state allows is taken.
+static bool may_run(struct x86_cpu *cpu, unsigned *counted)
+{
+    if (cpu->head.trap && cpu_serve_code_breakpoint(cpu))
+        ++*counted;
+    return !cpu->halted;
+}
+
+// Traps, INIT, SIPI, NMI and interrupts, in the order of [SDM 3A 6.9]. Only what the current state allows is taken.
 static bool target_service(struct vcpu_head *head, unsigned *counted)
 {
     struct x86_cpu *cpu = x86_of(head);
     if (head->views[0]->root != cpu->root_key || !head->views[0]->in_use)
         cpu_update_context(cpu); // another vCPU's address spaces took the contexts
     uint32_t pending = atomic_load(&head->pending);
+    if (head->trap && !cpu->waiting_sipi && cpu_serve_traps(cpu)) {
+        ++*counted;
+        return true;
+    }
     if (!pending)
-        return !cpu->halted;
+        return may_run(cpu, counted);
     if (pending & PENDING_STOP)
         atomic_fetch_and(&head->pending, ~(uint32_t)PENDING_STOP);
     if (pending & PENDING_INIT) {
@@ -170,15 +183,16 @@ static bool target_service(struct vcpu_head *head, unsigned *counted)
             ++*counted;
         }
     }
-    return !cpu->halted;
+    return may_run(cpu, counted);
 }
 
 static void target_entering(struct vcpu_head *head)
 {
-    x86_of(head)->inhibit = 0; // the block about to run is the one instruction in the shadow
+    x86_of(head)->inhibit = INHIBIT_NONE; // the block about to run is the one instruction in the shadow
+    x86_of(head)->eflags &= ~(uint64_t)F_RF;
 }
 
 const struct engine_target x86_engine_target = {
-    .ir = &x86_ir_target, .block_flags = target_flags, .one_insn = BF_ONE_INSN, .shadow = BF_INHIBIT | BF_TF, .translate = target_translate,
+    .ir = &x86_ir_target, .block_flags = target_flags, .one_insn = BF_ONE_INSN, .shadow = BF_INHIBIT | BF_TF | BF_BREAKPOINT, .translate = target_translate,
     .deliver = target_deliver, .service = target_service, .entering = target_entering, .dump = cpu_dump_state,
 };

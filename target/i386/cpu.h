@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "softmmu/tlb.h"
+#include "softmmu/watch.h"
 
 struct error;
 
@@ -116,6 +117,8 @@ struct cpu_host_ops {
     void (*ferr)(void *opaque);            // x87 error on IRQ 13 (CR0.NE = 0)
 };
 
+enum inhibit { INHIBIT_NONE, INHIBIT_INTERRUPTS /* after STI */, INHIBIT_TRAPS /* after a load of SS: interrupts and debug traps */ };
+
 struct cpu_model; // cpuid.c
 
 struct x86_cpu {
@@ -131,8 +134,10 @@ struct x86_cpu {
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t pat, tsc_adjust, tsc_aux, misc_enable, mtrr_deftype, mtrr_fixed[11], mtrr_var[16], spec_ctrl, xss;
     uint64_t dr[8];
+    struct watchpoint dr_watch[4]; // of the data breakpoints, placed by the loop
+    bool dr_changed;
     uint8_t cpl;
-    uint8_t inhibit;          // 1: the last instruction was STI or a load of SS: no interrupt before the next one ends
+    uint8_t inhibit;          // enum inhibit: what waits until the next instruction ends
     bool halted, waiting_sipi;
     bool nmi_blocked;
     uint8_t sipi_vector;
@@ -158,6 +163,8 @@ struct x86_cpu {
     uint64_t tsc_khz;
     bool log_int;
 };
+#define TRAP_STEP 0x4000u  // head.trap: bits of DR6,
+#define TRAP_LOOK 0x8000u  // and: DR7 has enabled something
 static inline struct x86_cpu *x86_of(struct vcpu_head *head) { return (struct x86_cpu *)head; }
 
 // ---- block flags: everything besides rip that translation depends on. Interned to a small id by exec/.
@@ -186,7 +193,7 @@ enum block_flags {
     BF_FPU_TOP_SHIFT = 20,     // 3 bits: x87 stack top
     BF_FSGSBASE = 1 << 23,
     BF_ONE_INSN = 1 << 24,     // translate exactly one instruction (I/O, budget tail); set by exec only
-    BF_BREAKPOINT = 1 << 25,
+    BF_BREAKPOINT = 1 << 25,   // DR7 has an instruction breakpoint: one instruction, then the loop
     BF_UMIP = 1 << 26,
     BF_XSAVE = 1 << 27,        // CR4.OSXSAVE
     BF_CS_BASE = 1 << 28,      // not L: CS has a base; such blocks are found through the loop only
@@ -250,6 +257,17 @@ void cpu_refine_exception(struct x86_cpu *cpu);
 void cpu_deliver_exception(struct x86_cpu *cpu);
 void cpu_deliver_interrupt(struct x86_cpu *cpu, uint8_t vector);
 void cpu_deliver_nmi(struct x86_cpu *cpu);
+void cpu_deliver_debug(struct x86_cpu *cpu); // #DB as a trap, or of an instruction breakpoint; DR6 is set already
+
+// ---- debug registers (debug.c)
+uint64_t cpu_read_dr(struct x86_cpu *cpu, unsigned dr); // MOV: raise
+void cpu_write_dr(struct x86_cpu *cpu, unsigned dr, uint64_t value);
+void cpu_debug_changed(struct x86_cpu *cpu);            // DR0 to DR3 or DR7 were set in another way
+bool cpu_breaks_on_code(const struct x86_cpu *cpu);
+// For the loop: true when a #DB was delivered.
+bool cpu_serve_traps(struct x86_cpu *cpu);              // of the instruction before; comes before interrupts
+bool cpu_serve_code_breakpoint(struct x86_cpu *cpu);    // of the instruction at rip; comes after them
+void cpu_drop_traps(struct x86_cpu *cpu);               // the instruction faulted
 // Use C state from head.site (rip, flags) when set, then site = 0. Filled by exec/ through head... (exec/restore.c)
 void cpu_restore_site(struct x86_cpu *cpu);
 // May an interrupt be taken now (IF, inhibit)?

@@ -167,7 +167,9 @@ static void inject(struct x86_cpu *cpu, const struct event *ev)
         inject_protected(cpu, ev);
     else
         inject_real(cpu, ev);
-    cpu->inhibit = 0;
+    cpu->inhibit = INHIBIT_NONE;
+    if (ev->vector == VEC_DB)
+        cpu->dr[7] &= ~0x2000ull; // GD: the handler may use the registers
 }
 
 static bool contributory(uint8_t vector)
@@ -270,6 +272,8 @@ void cpu_refine_exception(struct x86_cpu *cpu)
 void cpu_deliver_exception(struct x86_cpu *cpu)
 {
     cpu_refine_exception(cpu);
+    if (!cpu->exception.software)
+        cpu_drop_traps(cpu);
     struct event ev = { .vector = cpu->exception.vector, .has_error = cpu->exception.has_error,
                         .software = cpu->exception.software, .error = cpu->exception.error };
     cpu->exception.valid = false;
@@ -291,4 +295,9 @@ void cpu_deliver_nmi(struct x86_cpu *cpu)
 {
     cpu->nmi_blocked = true;
     deliver(cpu, (struct event){ .vector = VEC_NMI, .external = true, .return_rip = cpu->head.rip });
+}
+
+void cpu_deliver_debug(struct x86_cpu *cpu)
+{
+    deliver(cpu, (struct event){ .vector = VEC_DB, .return_rip = cpu->head.rip });
 }

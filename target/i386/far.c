@@ -319,4 +319,5 @@ void cpu_iret(struct x86_cpu *cpu, unsigned size_log2)
     }
     cpu->nmi_blocked = false;
     cpu_set_eflags(cpu, merged);
+    cpu->eflags |= flags & F_RF; // until the next instruction begins
 }

@@ -162,19 +162,38 @@ static void leave_op(struct translator *t, unsigned reason, uint64_t rip, bool s
     t->ended = true;
 }
 
+// The instruction is complete: under TF a trap follows it (debug.c).
+static void single_step(struct translator *t)
+{
+    if (!(t->flags & BF_TF))
+        return;
+    ir_var trap = gen_load_env(t, 1, offsetof(struct vcpu_head, trap));
+    ir_3(t->ir, IR_OR, 3, trap, trap, gen_const(t, TRAP_STEP));
+    gen_store_env(t, 1, offsetof(struct vcpu_head, trap), trap);
+}
+
 void gen_exit_loop(struct translator *t, uint64_t rip)
 {
-    if (t->flags & BF_TF)
-        gen_call(t, H_single_step, IR_NONE, 1, gen_const(t, (int64_t)rip));
+    single_step(t);
     leave_op(t, EXIT_LOOP, rip, false);
 }
-void gen_exit_loop_stored(struct translator *t) { leave_op(t, EXIT_LOOP, 0, true); }
-void gen_exit_halt(struct translator *t, uint64_t rip) { leave_op(t, EXIT_HALT, rip, false); }
+void gen_exit_loop_stored(struct translator *t)
+{
+    single_step(t);
+    leave_op(t, EXIT_LOOP, 0, true);
+}
+void gen_exit_halt(struct translator *t, uint64_t rip)
+{
+    single_step(t);
+    leave_op(t, EXIT_HALT, rip, false);
+}
+// No trap: after a load of SS, and where a helper has decided.
+void gen_exit_untrapped(struct translator *t, uint64_t rip, bool stored) { leave_op(t, EXIT_LOOP, rip, stored); }
 
 void gen_exit_to(struct translator *t, uint64_t rip)
 {
     t->ended = true;
-    if (t->flags & (BF_ONE_INSN | BF_INHIBIT | BF_TF))
+    if (t->flags & (BF_ONE_INSN | BF_INHIBIT | BF_TF | BF_BREAKPOINT))
         gen_exit_loop(t, rip);
     else
         exit_op(t, rip);
@@ -182,9 +201,7 @@ void gen_exit_to(struct translator *t, uint64_t rip)
 
 void gen_exit_indirect(struct translator *t, ir_var rip)
 {
-    if (t->flags & BF_TF)
-        gen_call(t, H_single_step, IR_NONE, 1, rip);
-    if (t->flags & (BF_ONE_INSN | BF_TF | BF_INHIBIT | BF_CS_BASE)) {
+    if (t->flags & (BF_ONE_INSN | BF_TF | BF_INHIBIT | BF_BREAKPOINT | BF_CS_BASE)) {
         gen_store_env(t, 3, offsetof(struct vcpu_head, rip), rip);
         gen_exit_loop_stored(t);
         return;

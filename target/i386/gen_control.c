@@ -134,8 +134,13 @@ void gen_into(struct translator *t, const struct insn *in)
 void gen_syscall(struct translator *t, const struct insn *in)
 {
     switch (in->row->arg) {
-    case 0: gen_call(t, H_syscall, IR_NONE, 1, gen_const(t, (int64_t)in->next_rip)); break;
-    case 1: gen_call(t, H_sysret, IR_NONE, 1, gen_const(t, in->rex & 8)); break;
+    case 0: case 1: // TF as it is afterwards counts
+        if (in->row->arg == 0)
+            gen_call(t, H_syscall, IR_NONE, 1, gen_const(t, (int64_t)in->next_rip));
+        else
+            gen_call(t, H_sysret, IR_NONE, 1, gen_const(t, in->rex & 8));
+        gen_exit_untrapped(t, 0, true);
+        return;
     case 2: gen_call(t, H_sysenter, IR_NONE, 0); break;
     default: gen_call(t, H_sysexit, IR_NONE, 1, gen_const(t, in->rex & 8)); break;
     }
@@ -250,12 +255,7 @@ void gen_string(struct translator *t, const struct insn *in)
     unsigned done = ir_label(t->ir);
     struct recipe test = { CC_LOGIC, 3, more, IR_NONE, IR_NONE };
     gen_branch(t, &test, 4, done);
-    if (t->flags & BF_TF) { // an iteration is an instruction
-        gen_call(t, H_single_step, IR_NONE, 1, gen_const(t, (int64_t)in->rip));
-        gen_exit_loop(t, in->rip);
-    } else {
-        gen_exit_to(t, in->rip);
-    }
+    gen_exit_to(t, in->rip); // under TF an iteration is an instruction
     gen_label(t, done);
     t->ended = false;
     if (in->prefix_rep && !(t->flags & BF_TF))

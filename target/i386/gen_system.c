@@ -17,6 +17,14 @@ static void next_through_loop(struct translator *t, const struct insn *in) { gen
 
 // ---- segment registers
 
+static void next_after_segment(struct translator *t, const struct insn *in, unsigned seg)
+{
+    if (seg == SEG_SS)
+        gen_exit_untrapped(t, in->next_rip, false);
+    else
+        next_through_loop(t, in);
+}
+
 void gen_push_seg(struct translator *t, const struct insn *in)
 {
     gen_push_value(t, in->opsize, gen_load_env(t, 1, SEG_FIELD(in->row->arg, selector)));
@@ -26,7 +34,7 @@ static void load_segment(struct translator *t, const struct insn *in, unsigned s
 {
     gen_call(t, H_load_segment, IR_NONE, 2, imm(t, seg), selector);
     if (seg == SEG_SS)
-        gen_store_env(t, 0, ENV(inhibit), imm(t, 1));
+        gen_store_env(t, 0, ENV(inhibit), imm(t, INHIBIT_TRAPS));
 }
 
 void gen_pop_seg(struct translator *t, const struct insn *in)
@@ -35,7 +43,7 @@ void gen_pop_seg(struct translator *t, const struct insn *in)
     ir_var selector = gen_load(t, &m, 1, 0);
     load_segment(t, in, (unsigned)in->row->arg, selector);
     gen_stack_adjust(t, 1ll << in->opsize);
-    next_through_loop(t, in);
+    next_after_segment(t, in, (unsigned)in->row->arg);
 }
 
 void gen_mov_from_seg(struct translator *t, const struct insn *in)
@@ -55,7 +63,7 @@ void gen_mov_to_seg(struct translator *t, const struct insn *in)
         return;
     }
     load_segment(t, in, seg, gen_read(t, in, 1));
-    next_through_loop(t, in);
+    next_after_segment(t, in, seg);
 }
 
 void gen_load_far(struct translator *t, const struct insn *in)
@@ -66,7 +74,7 @@ void gen_load_far(struct translator *t, const struct insn *in)
     ir_var selector = gen_load(t, &m, 1, 0);
     load_segment(t, in, (unsigned)in->row->arg, selector);
     gen_write_reg(t, in->op[0].reg, in->opsize, offset);
-    next_through_loop(t, in);
+    next_after_segment(t, in, (unsigned)in->row->arg);
 }
 
 void gen_bound(struct translator *t, const struct insn *in)
@@ -345,20 +353,29 @@ void gen_sti(struct translator *t, const struct insn *in)
         gen_raise(t, VEC_GP, true, 0);
         return;
     }
-    ir_var old = gen_load_env(t, 3, ENV(eflags)), flags = ir_temp(t->ir), was = ir_temp(t->ir);
+    // The shadow: no interrupt before the next instruction ends. In a block that goes on it is there by itself.
+    bool alone = t->current + 1 == t->count;
+    ir_var old = gen_load_env(t, 3, ENV(eflags)), flags = ir_temp(t->ir), was_off = ir_temp(t->ir);
     ir_3(t->ir, IR_OR, 3, flags, old, imm(t, F_IF));
+    ir_3(t->ir, IR_SHR, 3, was_off, old, imm(t, 9));
+    ir_3(t->ir, IR_AND, 3, was_off, was_off, imm(t, 1));
+    ir_3(t->ir, IR_XOR, 3, was_off, was_off, imm(t, 1));
     gen_store_env(t, 3, ENV(eflags), flags);
-    // The shadow matters only when something is pending: then the next instruction runs alone, and the loop takes it.
-    ir_3(t->ir, IR_AND, 3, was, old, imm(t, F_IF));
-    unsigned loop = ir_label(t->ir);
+    if (alone) {
+        gen_store_env(t, 0, ENV(inhibit), was_off);
+        gen_exit_loop(t, in->next_rip);
+        return;
+    }
+    unsigned go_on = ir_label(t->ir);
     ir_var pending = gen_load_env(t, 2, offsetof(struct vcpu_head, pending));
-    gen_branch(t, &(struct recipe){ CC_LOGIC, 2, pending, IR_NONE, IR_NONE }, 5, loop);
-    gen_exit_to(t, in->next_rip);
-    gen_label(t, loop);
-    ir_3(t->ir, IR_SHR, 3, was, was, imm(t, 9));
-    ir_3(t->ir, IR_XOR, 3, was, was, imm(t, 1)); // IF was clear: a shadow of one instruction
-    gen_store_env(t, 0, ENV(inhibit), was);
-    gen_exit_loop(t, in->next_rip);
+    gen_site(t);
+    gen_branch(t, &(struct recipe){ CC_LOGIC, 2, pending, IR_NONE, IR_NONE }, 4, go_on);
+    struct recipe cc = t->cc;
+    uint8_t cc_saved = t->cc_saved;
+    gen_call(t, H_sti_pending, IR_NONE, 2, imm(t, (int64_t)in->next_rip), was_off);
+    t->cc = cc;
+    t->cc_saved = cc_saved;
+    gen_label(t, go_on);
 }
 
 void gen_decimal(struct translator *t, const struct insn *in)

@@ -32,15 +32,14 @@ void helper_fetch_next_page(struct vcpu_head *head, uint64_t va)
     engine_leave(head, EXIT_LOOP); // it is mapped by now: translate again
 }
 
-// The trap after an instruction under TF: reported as #DB with BS, at the next instruction.
-void helper_single_step(struct vcpu_head *head, uint64_t next_rip)
+// STI is done and something is pending: the loop runs the next instruction alone when it is in the shadow.
+void helper_sti_pending(struct vcpu_head *head, uint64_t next_rip, uint64_t inhibit)
 {
-    struct x86_cpu *cpu = x86_of(head);
-    cpu->dr[6] |= 0x4000;
     engine_restore_site(head);
-    head->budget -= 1; // the instruction itself is completed
+    head->budget -= 1;
     head->rip = next_rip;
-    cpu_raise(cpu, VEC_DB);
+    x86_of(head)->inhibit = (uint8_t)inhibit;
+    engine_leave(head, EXIT_LOOP);
 }
 
 uint64_t helper_idiv64(struct vcpu_head *head, uint64_t low, uint64_t high, uint64_t divisor)
@@ -389,36 +388,8 @@ void helper_write_cr(struct vcpu_head *head, uint64_t cr, uint64_t value)
     }
 }
 
-static unsigned debug_register(struct x86_cpu *cpu, uint64_t dr)
-{
-    if (dr == 4 || dr == 5) {
-        if (cpu->cr4 & CR4_DE)
-            cpu_raise(cpu, VEC_UD);
-        dr += 2;
-    }
-    return (unsigned)dr;
-}
-
-uint64_t helper_read_dr(struct vcpu_head *head, uint64_t dr)
-{
-    return x86_of(head)->dr[debug_register(x86_of(head), dr)];
-}
-
-void helper_write_dr(struct vcpu_head *head, uint64_t dr, uint64_t value)
-{
-    struct x86_cpu *cpu = x86_of(head);
-    unsigned n = debug_register(cpu, dr);
-    if (n >= 6 && value >> 32)
-        cpu_raise_error(cpu, VEC_GP, 0);
-    if (n == 6)
-        value = (value & 0xe00f) | 0xffff0ff0;
-    if (n == 7) {
-        value = (value & 0xffff2fff) | 0x400;
-        if (value & 0xff && log_on(LOG_UNIMP))
-            log_printf(LOG_UNIMP, "hardware breakpoints are kept but not triggered: DR7 = %#llx\n", (unsigned long long)value);
-    }
-    cpu->dr[n] = value;
-}
+uint64_t helper_read_dr(struct vcpu_head *head, uint64_t dr) { return cpu_read_dr(x86_of(head), (unsigned)dr); }
+void helper_write_dr(struct vcpu_head *head, uint64_t dr, uint64_t value) { cpu_write_dr(x86_of(head), (unsigned)dr, value); }
 
 void helper_msr(struct vcpu_head *head, uint64_t write)
 {

@@ -12,6 +12,13 @@ static struct segment fixed(uint16_t selector, unsigned attr, unsigned dpl)
     return (struct segment){ .selector = selector, .limit = 0xffffffff, .attr = (uint16_t)(attr | dpl << 5) };
 }
 
+// A kernel that masks TF is not stepped into, and the step over SYSCALL ends right after SYSRET.
+static void trap_of_new_flags(struct x86_cpu *cpu)
+{
+    if (cpu->eflags & F_TF)
+        cpu->head.trap |= TRAP_STEP;
+}
+
 void cpu_syscall(struct x86_cpu *cpu, uint64_t next_rip)
 {
     if (!(cpu->efer & EFER_SCE) || !in_long_mode(cpu))
@@ -26,6 +33,7 @@ void cpu_syscall(struct x86_cpu *cpu, uint64_t next_rip)
     cpu->seg[SEG_SS] = fixed((uint16_t)(selector + 8), DATA32, 0);
     cpu_set_cs(cpu, fixed(selector, CODE64, 0), 0);
     cpu->head.rip = from_64 ? cpu->lstar : cpu->cstar;
+    trap_of_new_flags(cpu);
 }
 
 void cpu_sysret(struct x86_cpu *cpu, bool rex_w)
@@ -45,6 +53,7 @@ void cpu_sysret(struct x86_cpu *cpu, bool rex_w)
     else
         cpu_set_cs(cpu, fixed(selector, CODE32, 3), 3);
     cpu->head.rip = rex_w ? rip : (uint32_t)rip;
+    trap_of_new_flags(cpu);
 }
 
 void cpu_sysenter(struct x86_cpu *cpu)
@@ -66,6 +75,8 @@ void cpu_sysexit(struct x86_cpu *cpu, bool rex_w)
         cpu_raise_error(cpu, VEC_GP, 0);
     uint16_t selector = (uint16_t)((cpu->sysenter_cs & 0xfffc) | 3);
     uint64_t rip = cpu->regs[R_RDX], rsp = cpu->regs[R_RCX];
+    if (rex_w && ((uint64_t)((int64_t)(rip << 16) >> 16) != rip || (uint64_t)((int64_t)(rsp << 16) >> 16) != rsp))
+        cpu_raise_error(cpu, VEC_GP, 0);
     cpu->seg[SEG_SS] = fixed((uint16_t)(selector + (rex_w ? 40 : 24)), DATA32, 3);
     cpu_set_cs(cpu, fixed((uint16_t)(selector + (rex_w ? 32 : 16)), rex_w ? CODE64 : CODE32, 3), 3);
     cpu->regs[R_RSP] = rex_w ? rsp : (uint32_t)rsp;

@@ -183,7 +183,7 @@ unsigned translate_block(struct translator *t, const uint8_t *page_bytes, size_t
         max_insns = MAX_BLOCK_INSNS;
     if (io_stop && io_stop < max_insns)
         max_insns = io_stop;
-    if (flags & (BF_TF | BF_INHIBIT | BF_ONE_INSN))
+    if (flags & (BF_TF | BF_INHIBIT | BF_ONE_INSN | BF_BREAKPOINT))
         max_insns = 1;
     ir_block_clear(t->ir);
     t->flags = flags;

@@ -111,5 +111,6 @@ void gen_exit_indirect(struct translator *t, ir_var rip);
 // The state that block flags or mapping depend on changed: go to the loop after this instruction; rip = next (or as stored).
 void gen_exit_loop(struct translator *t, uint64_t rip);
 void gen_exit_loop_stored(struct translator *t); // a helper has set head.rip
+void gen_exit_untrapped(struct translator *t, uint64_t rip, bool stored); // the same two without the trap of TF
 bool gen_require_fpu(struct translator *t, const struct insn *in); // emits the #NM/#UD when flags say so; false: raised, stop
 static inline bool long64(const struct translator *t) { return t->flags & BF_CS_L; }

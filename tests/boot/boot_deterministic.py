@@ -93,8 +93,9 @@ def same(where, want, extra, counts=None):
 def record(where):
     """A live run, typed: returns the recording's path."""
     path, t = f'{where}/recording', time.time()
-    args = command(['-initrd', guest.initrd(), '-record', path + ',every=200000000'])[len(EMU):]
+    args = command(['-S', '-initrd', guest.initrd(), '-record', path + ',every=200000000'])[len(EMU):]
     with vm.VM(EMU, [x for x in args if x not in ('-display', 'none', '-no-reboot')], qmp=True) as v:
+        v.hmp('cont')
         v.ready()
         v.hmp('object_add memory-backend-ram,id=m1,size=128M')
         assert 'Error' not in v.hmp('device_add pc-dimm,id=d1,memdev=m1')

@@ -10,6 +10,7 @@ code reach the next picture.
 import os
 import struct
 import sys
+import tempfile
 import time
 import zlib
 
@@ -140,9 +141,11 @@ def framebuffer():
         assert len(colours) == 1 and next(iter(colours))[0] > 0x80, f'a red screen is {colours}'
 
 
-def counted(watch):
-    """The serial console of a boot with counted time that also draws on a framebuffer; watch: take pictures all the while."""
+def counted(watch, digests):
+    """The serial console of a boot with counted time that also draws on a framebuffer; watch: take pictures all the while.
+    Digests of the whole machine, each 100 million instructions, go to a file."""
     m = vm.VM(vm.emulator(), ['-m', '256', '-icount', 'shift=1', '-rtc', 'base=2026-01-01', '-kernel', guest.kernel(),
+                              '-digest-every', f'100000000,file={digests}',
                               '-initrd', guest.initrd('counted', {}, 'cat /proc/interrupts; poweroff -f'),
                               '-append', 'console=tty0 console=ttyS0 vga=789 panic=-1'])
     pictures = 0
@@ -162,13 +165,17 @@ def counted(watch):
 
 
 def invisible():
-    plain, _ = counted(False)
-    watched, pictures = counted(True)
-    note(f'{len(plain)} bytes on the console, {pictures} pictures')
+    with tempfile.TemporaryDirectory() as d:
+        plain, _ = counted(False, d + '/plain')
+        watched, pictures = counted(True, d + '/watched')
+        with open(d + '/plain') as a, open(d + '/watched') as b:
+            parts, seen = a.read().splitlines(), b.read().splitlines()
+    note(f'{len(plain)} bytes on the console, {pictures} pictures, {len(parts)} digests')
     assert pictures >= 5, f'only {pictures} pictures were taken'
-    for a, b in zip(plain.splitlines(), watched.splitlines()):
+    assert any('vga.vram' in x for x in parts), parts[:5]
+    for a, b in zip(plain.splitlines() + parts, watched.splitlines() + seen):
         assert a == b, f'{a!r} became {b!r}'
-    assert plain == watched, f'{len(plain)} bytes became {len(watched)}'
+    assert plain == watched and parts == seen, f'{len(plain)} bytes became {len(watched)}, {len(parts)} digests {len(seen)}'
 
 
 def refused():

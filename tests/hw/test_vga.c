@@ -658,6 +658,42 @@ static void test_pci(void)
     device_delete(second);
 }
 
+static void test_properties(void)
+{
+    static const struct { const char *name, *value, *why; } bad[] = {
+        { "vgamem_mb", "0", "'VGA.vgamem_mb' expects a number from 1 to 256, not 0" },
+        { "vgamem_mb", "512", "not 512" }, { "xres", "63", "'VGA.xres'" }, { "yres", "4089", "'VGA.yres'" },
+    };
+    struct bench other;
+    bench_init(&other);
+    struct device *d = device_new(&other.machine, &vga_type);
+    struct error *err = NULL;
+    check(!device_realize(d, &err), "no PCI bus: refused");
+    error_free(err);
+    other.machine.pci_bus = &bus;
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        device_delete(d);
+        d = device_new(&other.machine, &vga_type);
+        device_set(d, bad[i].name, bad[i].value, NULL);
+        err = NULL;
+        check(!device_realize(d, &err), "out of range: refused");
+        check_text(error_message(err), bad[i].why, "by name");
+        error_free(err);
+    }
+    device_delete(d);
+    d = device_new(&other.machine, &vga_type);
+    device_set(d, "vgamem_mb", "3", NULL);
+    device_set(d, "edid", "off", NULL);
+    check(device_realize(d, NULL), "3 MiB without EDID");
+    struct vga_device *v = (struct vga_device *)d;
+    check_eq(v->vga.vram->size, 4 << 20, "are 4");
+    check_eq(vga_linear_base(v), 0xfdc00000, "at the end of what BAR0 may use");
+    vga_place_bars(v);
+    check_eq(physical_load(&b.machine.memory, 0xfebf0000, 8), 0, "no EDID");
+    device_delete(d);
+    bench_release(&other);
+}
+
 // ---- what is drawn at all
 
 static void test_dirty(void)
@@ -758,6 +794,7 @@ int main(void)
     test_dispi();
     test_dispi_view();
     test_pci();
+    test_properties();
     test_dirty();
     teardown();
     test_fuzz();

@@ -40,7 +40,7 @@ AS_QEMU = (
     (f'{FILE},id=x,size=4097,mem-path={{d}}/f16', "backend 'memory-backend-file' memory size must be multiple of 4 KiB", None),
     (f'{FILE},id=x,size=100,mem-path={{d}}/f16', "backend 'memory-backend-file' memory size must be multiple of 4 KiB", None),
     (f'{FILE},{MIB16},mem-path=/dev/null', 'unable to map backing store for guest RAM: No such device', None),
-    (f'{FILE},{MIB16},mem-path=/proc/version', 'unable to map backing store for guest RAM: Input/output error', None),
+    (f'{FILE},{MIB16},mem-path=/proc/self/comm', 'unable to map backing store for guest RAM: ', None),
     (f'{FILE},{MIB16},mem-path={{d}}/f16,align=3M', 'alignment 0x300000 must be a power of two', None),
     (f'{FILE},{MIB16},mem-path={{d}}/f16,rom=on', "property 'rom' = 'on' is not supported with 'readonly' = 'off'", None),
     (f'{FILE},{MIB16},mem-path={{d}}/f16,rom=maybe', "Parameter 'rom' does not accept value 'maybe'", None),

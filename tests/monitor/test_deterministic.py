@@ -65,7 +65,7 @@ def bad_scripts():
     for words, text in (("unknown event 'seral'", '5 seral x'), ('comes after 9', '9 serial x\n5 serial x'), (':3: ', '#\n\n5 key nokey'),
                         ("'x5'", 'x5 serial x'), ('there is no serial port 1', '5 serial1 x'), ('unknown escape', '5 serial a\\q'),
                         ('expected ADDRESS.BIT', '5 flip 0x1000.9'), ('something must follow', '5 monitor'), ("'sideways'", '5 key a sideways'),
-                        ('expected an exit status', '5 end never')):
+                        ('expected an exit status', '5 end never'), ('use key or pointer', '5 monitor sendkey a'), ('expected DX DY', '5 pointer 1 2')):
         refused(words, '-deterministic', *SERIAL, '-script', write('bad', text + '\n'))
 
 
@@ -167,6 +167,26 @@ def panic_pauses():
     raise AssertionError('it does not pause')
 
 
+def signalled():
+    """A recording that a signal ends has no digest at its end; the replay stops there with the same status."""
+    path = DIR.name + '/signalled'
+    with vm.VM(EMU, ['-deterministic', *CORE, '-record', path + ',every=1000000']) as v:
+        for _ in range(1000):
+            v.hmp('info status')
+            with open(path) as f:
+                if ' digest ' in f.read():
+                    break
+        v.p.terminate()
+        assert v.wait_exit(20) == 0
+    with open(path) as f:
+        last = f.read().splitlines()[-1]
+    assert re.fullmatch(r'\d+ end 0', last), last
+    r = run('-deterministic', *SERIAL, '-script', path)
+    assert r.returncode == 0 and 'differs' not in r.stderr, f'status {r.returncode}: {r.stderr[-300:]}'
+    r = run('-deterministic', *SERIAL, '-script', path, '-limit-instructions', '1500000')
+    assert r.returncode == 123 and 'ended with status 121 at count 1500000' in r.stderr, f'status {r.returncode}: {r.stderr[-300:]}'
+
+
 # ---- scripts/first-difference
 
 def difference(a, b, *args):
@@ -260,7 +280,7 @@ def main():
         return
     for name, fn in (('options that cannot be had are refused by name', refusals), ('scripts that are wrong are refused by line', bad_scripts),
                      ('digests at counts', digest_lines), ('info digest is the same', info_digest), ('state is in the digest', state_matters),
-                     ('the contract line', contract), ('limits and their exit statuses', limits), ('pvpanic and -action', panics),
+                     ('the contract line', contract), ('limits and their exit statuses', limits), ('a recording ended by a signal', signalled), ('pvpanic and -action', panics),
                      ('-action panic=pause', panic_pauses), ('first-difference: a bit of memory', planted_bit),
                      ('first-difference: a flag', planted_flag), ('first-difference: equal runs, and a wrong one', nothing_planted),
                      ('ktap to TAP and JUnit', ktap_results)):

@@ -490,7 +490,10 @@ def fault_step():
 # ---- two vCPUs
 
 def two_cpus(accel):
-    with Machine(accel, cpus=2) as m, Remote(m.path) as g:
+    with Machine(accel, cpus=2, counted=False) as m, Remote(m.path) as g:
+        g.send('vCont;s:2')                               # waits to be started: nothing to step
+        g.quiet()
+        equal(g.interrupt()['signal'], 2)
         g.ok('Z0,%x,1' % symbol('ap_main'))
         equal(g.go(), {'signal': 5, 'swbreak': True, 'thread': 2})
         equal(g.ask('qC'), 'QC02')
@@ -687,7 +690,7 @@ def places():
         assert 'Waiting' in m.hmp(f'gdbserver tcp::{port}')
         with socket.create_connection(('localhost', port)) as s:
             s.sendall(Remote.frame('qAttached'))
-            equal(s.recv(100), b'+$1#31')
+            equal(s.recv(6, socket.MSG_WAITALL), b'+$1#31')
         with socket.create_connection(('localhost', port)) as s:
             s.sendall(Remote.frame('?'))
             assert s.recv(100).startswith(b'+')
@@ -704,6 +707,8 @@ def fuzz():
     pieces = ['0', '1', '2', '-1', ':', ',', ';', '=', 'ffffffffffffffff', '1000000', '1001728', 'fee00000', '10', '8', '#'[:0], 'p1.1', 'z', '696e666f', '}', '}]', '*',
               '8000000000000000', '4000', 'ff' * 40, 'c', 's']
     with Machine(cpus=2, counted=False, for_ever=True) as m:
+        with Remote(m.path) as g:
+            sizes = [size for _, size in g.layout()]
         sent = 0
         while sent < 2000:
             assert m.p.poll() is None, m.p.communicate()
@@ -711,7 +716,13 @@ def fuzz():
                 g.s.setblocking(False)
                 for _ in range(r.randrange(1, 120)):
                     kind, sent = r.random(), sent + 1
-                    if kind < 0.75:
+                    if kind < 0.05:
+                        n = r.randrange(len(sizes))
+                        value = r.randbytes(sizes[n]) if r.random() < 0.7 else (1 << r.randrange(8 * sizes[n])).to_bytes(sizes[n], 'little')
+                        data = Remote.frame('P%x=' % n + value.hex())
+                    elif kind < 0.1:
+                        data = Remote.frame('M%x,8:' % (0x1000000 + r.randrange(0x40000)) + r.randbytes(8).hex())
+                    elif kind < 0.75:
                         data = Remote.frame(r.choice(words) + ''.join(r.choice(pieces) for _ in range(r.randrange(6))))
                     elif kind < 0.8:
                         data = b'\x03'

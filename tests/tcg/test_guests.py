@@ -42,7 +42,7 @@ def hmp(path, command):
 def run(image, backend, cpus, extra=()):
     with tempfile.TemporaryDirectory() as d:
         sock = d + '/m'
-        cmd = EMU + ['-nodefaults', '-display', 'none', '-m', '64M,slots=2,maxmem=1G', '-smp', str(cpus), '-no-reboot',
+        cmd = EMU + ['-nodefaults', '-vga', 'std', '-display', 'none', '-m', '64M,slots=2,maxmem=1G', '-smp', str(cpus), '-no-reboot',
                      '-accel', f'tcg,backend={backend}' + ''.join(',' + x for x in extra), '-kernel', image,
                      '-serial', 'stdio', '-monitor', f'unix:{sock},server=on,wait=off', '-device', 'isa-debug-exit,iobase=0x501,iosize=2']
         p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

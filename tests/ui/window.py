@@ -4,6 +4,7 @@
     with Window('-S', scale='1.5') as w:
         w.select('Monitor'); w.type('info status\\n'); w.until('VM status', lambda: 'VM status' in w.text())
 """
+import ctypes
 import os
 import re
 import shutil
@@ -205,6 +206,21 @@ class Window:
     def click(self, x, y, button=1, repeat=1):
         self.tool('mousemove', str(x), str(y))
         self.tool('click', '--repeat', str(repeat), '--delay', '40', str(button))
+
+    def close_request(self):
+        """What a window manager sends when the user closes the window."""
+        x = ctypes.CDLL('libX11.so.6')
+        x.XOpenDisplay.restype = ctypes.c_void_p
+        for f in ('XInternAtom', 'XSendEvent', 'XSync', 'XCloseDisplay'):
+            getattr(x, f).restype = ctypes.c_ulong
+        d = ctypes.c_void_p(x.XOpenDisplay(self.x.name.encode()))
+        atom = [x.XInternAtom(d, n, 0) for n in (b'WM_PROTOCOLS', b'WM_DELETE_WINDOW')]
+        event = (ctypes.c_long * 24)()
+        # XClientMessageEvent: type, serial, send_event, display, window, message_type, format, data
+        event[0], event[3], event[4], event[5], event[6], event[7] = 33, d.value, int(self.id), atom[0], 32, atom[1]
+        x.XSendEvent(d, ctypes.c_ulong(int(self.id)), 0, ctypes.c_long(0), ctypes.byref(event))
+        x.XSync(d, 0)
+        x.XCloseDisplay(d)
 
     def press(self, button):
         self.click(*self.place('button', button))

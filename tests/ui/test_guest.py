@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+# ramjet-test: timeout=300
+"""The window with Debian's kernel: keys, paste and sendkey reach the guest's console, its picture is shown and scaled, the serial tab
+is a terminal (vi, colours, UTF-8), a DIMM is plugged, used and ejected with the mouse alone."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from window import Display, Window, guest, needs, tap  # noqa: E402
+
+# A shell on the screen's first terminal, too.
+TAIL = "setsid sh -c 'exec sh </dev/tty1 >/dev/tty1 2>&1' &"
+
+
+def serial(w, command, wanted, timeout=20):
+    """Type a command at the serial port's shell; wait for its output."""
+    w.hmp('info version')
+    w.select('Serial 0')
+    w.type(command + '\n')
+    w.until('the guest answers', lambda: re.search(wanted, w.text(), re.M), timeout)
+
+
+def boot(w):
+    w.until('Debian is up', lambda: 'MARK init-reached' in w.text('Serial 0'), 100)
+    w.until('with a picture', lambda: 'picture 720x400' in w.info() or 'picture 640x400' in w.info())
+    w.select('Serial 0')
+    w.until('and a shell', lambda: re.search(r'^# $|^#$', w.text(), re.M))
+    w.type('PS1=; stty -echo; dmesg -n 1; clear\n')
+
+
+def keys(w):
+    w.select('Screen')
+    w.type('echo Typed-$((6*7))-{a,b}~ | tee /tmp/typed\n')
+    serial(w, 'cat /tmp/typed', r'^Typed-42-\{a,b\}~$')
+    for k in ('e', 'c', 'h', 'o', 'spc', 'shift-s', 'e', 'e', 'n', 'spc', 'shift-dot', 'slash', 't', 'm', 'p', 'slash', 's', 'ret'):
+        w.hmp(f'sendkey {k} 30')
+    serial(w, 'sleep 1; cat /tmp/s', r'^Seen$')
+    assert "unknown key 'nokey'" in w.hmp('sendkey ctrl-nokey')
+
+
+def stuck(w):
+    w.select('Screen')
+    w.tool('keydown', 'Shift_L', 'keydown', 'a')
+    w.tool('keyup', 'a')
+    w.select('Monitor')              # with Shift still down, the guest is left
+    w.tool('keyup', 'Shift_L')
+    w.select('Screen')
+    w.key('BackSpace')
+    w.type('echo lower > /tmp/low\n')
+    serial(w, 'cat /tmp/low', '^lower$')
+
+
+def paste(w):
+    w.select('Monitor')
+    w.type('x-y echo "Pasted!" > /tmp/p; #')
+    w.until_text('Pasted!')
+    _, _, cw, ch = map(int, w.field(r'terminal (\d+)x(\d+) cell (\d+)x(\d+)').groups())
+    x, y = map(int, w.field(r'origin (\d+),(\d+)').groups())
+    rows = w.text().split('\n')
+    row = max(i for i, line in enumerate(rows) if 'Pasted!' in line)
+    a, b = rows[row].index('echo "P'), rows[row].index('; #')
+    w.tool('mousemove', str(x + a * cw + 2), str(y + row * ch + 4), 'mousedown', '1', 'mousemove', str(x + b * cw - 2), str(y + row * ch + 4), 'mouseup', '1')
+    w.until('selected', lambda: 'selection echo "Pasted!" > /tmp/p\n' in w.info())
+    w.key('ctrl+shift+c', 'ctrl+u')
+    w.select('Screen')
+    w.key('ctrl+alt+v')
+    serial(w, 'sleep 2; clear; echo Wait\'\'ed', '^Waited$') # key by key
+    w.select('Screen')
+    w.key('Return')
+    serial(w, 'cat /tmp/p', r'^Pasted!$')
+
+
+def terminal(w):
+    serial(w, "printf 'gr\\303\\274n \\342\\224\\200\\342\\224\\200 \\033[31mred\\033[0m \\346\\227\\245.\\n'", r'^grün ── red 日\.$')
+    lines = int(w.field(r'lines (\d+)')[1])
+    serial(w, 'seq 1 300; echo En\'\'d', r'^End$')
+    assert int(w.field(r'lines (\d+)')[1]) >= lines + 250
+    w.type('vi /tmp/file\n')
+    w.until('vi', lambda: w.text().count('|~') or w.text().count('~') > 10)
+    w.type('ihello there')
+    w.key('Return')
+    w.type('second')
+    w.key('Up', 'Home')
+    w.type('>>')
+    w.key('Escape')
+    w.type(':wq\n')
+    serial(w, 'clear; cat /tmp/file', r'^>>hello there\nsecond$')
+    serial(w, 'seq 1 500 > /tmp/n; less /tmp/n', r'^1$')
+    w.key('Next')
+    w.until('a page on', lambda: not re.search(r'^1$', w.text(), re.M))
+    w.type('q')
+    serial(w, 'clear; echo Do\'\'ne', '^Done$')
+
+
+def scaling(w):
+    w.select('Screen')
+
+    def picture():
+        return tuple(map(int, w.field(r'picture (\d+)x(\d+) at (-?\d+),(-?\d+) (\d+)x(\d+)').groups()))
+    pw, ph, _, _, dw, dh = picture()
+    assert (dw, dh) == (pw, ph), 'whole: once'
+    w.key('ctrl+alt+plus')
+    w.until('twice', lambda: picture()[4:] == (2 * pw, 2 * ph))
+    w.key('ctrl+alt+minus')
+    w.until('once', lambda: picture()[4:] == (pw, ph))
+    w.press('scaling')
+    w.until('fit', lambda: 'scaling fit' in w.info() and picture()[4] == 800)
+    w.press('scaling')
+    w.until('1:1', lambda: 'scaling 1:1' in w.info() and picture()[4:] == (pw, ph))
+    w.key('ctrl+alt+0')
+    w.until('whole', lambda: 'scaling whole' in w.info())
+    w.press('screenshot')
+    names = w.until('a picture', lambda: [x for x in os.listdir(w.dir) if x.endswith('.png')])
+    w.until('complete', lambda: open(f'{w.dir}/{names[0]}', 'rb').read()[-8:-4] == b'IEND')
+
+
+def grab(w):
+    w.select('Screen')
+    w.click(400, 300)
+    w.until('grabbed', lambda: ' grab on ' in w.info())
+    w.key('ctrl+alt+g')
+    w.until('released', lambda: ' grab off ' in w.info())
+    w.click(400, 300)
+    w.until('grabbed', lambda: ' grab on ' in w.info())
+    w.key('ctrl+alt+3')
+    w.until('another tab releases', lambda: ' grab off ' in w.info() and w.selected() == 'Serial 0')
+
+
+def dimm(w):
+    w.select('Memory')
+    w.press('plug-512M')
+    w.until('mapped', lambda: 'mapped' in w.field(r'dimm dimm1 .*')[0], 20)
+    serial(w, 'for b in /sys/devices/system/memory/memory*; do grep -q offline $b/state && echo online_movable > $b/state; done; '
+           'clear; free -m | grep Mem', r'Mem: +1[45]\d\d ')
+    w.select('Memory')
+    w.until('in use', lambda: re.search('state (in use|mapped, unused)', w.info()))
+    w.press('eject-dimm1')
+    w.until('gone', lambda: 'dimm dimm1' not in w.info(), 40)
+    assert w.hmp('info memory-devices').strip() == '', 'nothing is left'
+    assert 'mem1' not in w.hmp('info memdev')
+
+
+def main():
+    t = tap.Tap()
+    try:
+        needs()
+        initrd = guest.initrd('window', tail=TAIL)
+    except (tap.Skip, guest.GuestError) as e:
+        print(f'1..0 # SKIP {e}')
+        return
+    with Display() as d, Window('-initrd', initrd, '-append', 'console=tty0 console=ttyS0', display=d) as w:
+        for name, fn in (('Debian boots in the window', boot), ('typed and sent keys reach the guest', keys), ('no key stays down', stuck),
+                         ('paste types', paste), ('the serial tab is a terminal', terminal), ('scaling and a screenshot', scaling),
+                         ('the mouse is taken and let go', grab), ('a DIMM, with the mouse alone', dimm)):
+            t.case(name, fn, w)
+    t.done()
+
+
+if __name__ == '__main__':
+    main()

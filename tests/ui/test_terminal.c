@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+//
+// The text of a console tab: what comes out of the bytes that went in, at several sizes.
+#include <stdlib.h>
+#include <string.h>
+#include "tests/unit/tap.h"
+
+#if defined HAVE_SDL2 && defined HAVE_VTERM
+#include "ui/input.h"
+#include "ui/terminal.h"
+
+struct sent { char text[4096]; size_t len; };
+
+static void send(void *opaque, const char *bytes, size_t len)
+{
+    struct sent *s = opaque;
+    if (s->len + len < sizeof s->text) {
+        memcpy(s->text + s->len, bytes, len);
+        s->len += len;
+        s->text[s->len] = 0;
+    }
+}
+
+static void put(struct terminal *t, const char *text) { terminal_write(t, text, strlen(text)); }
+
+// A size in characters.
+static void size(struct terminal *t, int columns, int rows)
+{
+    struct font f = font_for_scale(1);
+    terminal_place(t, (struct rect){ 0, 0, columns * f.width + 12, rows * f.height + 8 }, &f);
+}
+
+// Row of the view as UTF-8 without blanks at its end.
+static const char *row(struct terminal *t, int n)
+{
+    static char text[2048];
+    struct cell cells[t->columns];
+    size_t length = 0, end = 0;
+    if (!terminal_line(t, terminal_top(t) + (uint64_t)n, cells))
+        return "(none)";
+    for (int i = 0; i < t->columns; i++) {
+        if (!cells[i].width)
+            continue;
+        length += utf8_put(text + length, cells[i].code ? cells[i].code : ' ');
+        if (text[length - 1] != ' ')
+            end = length;
+    }
+    text[end] = 0;
+    return text;
+}
+
+static void is(struct terminal *t, int n, const char *wanted, const char *what)
+{
+    if (!tap_ok(!strcmp(row(t, n), wanted), "%s", what))
+        printf("# row %d is '%s', not '%s'\n", n, row(t, n), wanted);
+}
+
+static void test_text(struct terminal *t)
+{
+    size(t, 40, 10);
+    tap_ok(t->columns == 40 && t->rows == 10, "40x10");
+    put(t, "gr\xc3\xbcn \xe6\x97\xa5. \x1b[31mred\x1b[0m");
+    is(t, 0, "gr\xc3\xbcn \xe6\x97\xa5. red", "UTF-8 in one piece");
+    put(t, "\r\ngr");
+    for (const char *p = "\xc3\xbcn \xe6\x97\xa5.x"; *p; p++)
+        terminal_write(t, p, 1);
+    is(t, 1, "gr\xc3\xbcn \xe6\x97\xa5.x", "UTF-8 byte by byte");
+    put(t, "\r\na\xc3");
+    put(t, "\xbcz\xf0\x9f");
+    put(t, "\x98\x80.");
+    is(t, 2, "a\xc3\xbcz\xf0\x9f\x98\x80.", "cut in characters");
+    put(t, "\r\n\x1b(B\x1b)0\x0f" "b\xc3");
+    put(t, "\xa4" "d");
+    is(t, 3, "b\xc3\xa4" "d", "after a change of character sets");
+    put(t, "\r\n");
+    for (int i = 0; i < 300; i++)
+        put(t, i & 1 ? "\xf0" : "\xc3\xe6\xff");
+    put(t, "\r\nok");
+    bool found = false;
+    for (int i = 0; i < 10; i++)
+        found |= !strcmp(row(t, i), "ok");
+    tap_ok(found, "damaged UTF-8 does no harm");
+}
+
+static void test_scroll(struct terminal *t)
+{
+    char line[32];
+    put(t, "\x1b" "c");
+    terminal_forget(t);
+    for (int i = 0; i < 10100; i++) {
+        snprintf(line, sizeof line, "%sline %d", i ? "\r\n" : "", i);
+        put(t, line);
+    }
+    is(t, 9, "line 10099", "the last line");
+    tap_ok(t->count == SCROLL_BACK, "10,000 lines are kept, not more: %u", t->count);
+    terminal_scroll(t, 20000);
+    is(t, 0, "line 90", "the oldest");
+    put(t, "\r\nmore");
+    is(t, 0, "line 91", "it leaves when one more comes");
+    terminal_scroll(t, -20000);
+    terminal_scroll(t, 5);
+    put(t, "\r\nmore");
+    is(t, 9, "line 10095", "what is looked at stays");
+    terminal_scroll(t, -20000);
+}
+
+static void test_reflow(struct terminal *t)
+{
+    char cursor[40];
+    put(t, "\x1b" "c");
+    terminal_forget(t);
+    size(t, 40, 10);
+    put(t, "one\r\n");
+    for (int i = 0; i < 7; i++)
+        put(t, "0123456789");
+    put(t, "\r\n\x1b[1;32mthree\x1b[0m\r\n$ ty");
+    is(t, 2, "012345678901234567890123456789", "a long line takes two rows");
+    size(t, 100, 10);
+    is(t, 1, "0123456789012345678901234567890123456789012345678901234567890123456789", "and one when there is room");
+    is(t, 3, "$ ty", "the last line");
+    snprintf(cursor, sizeof cursor, "%d,%d", t->cursor.col, t->cursor.row);
+    tap_ok(!strcmp(cursor, "4,3"), "the cursor is behind it: %s", cursor);
+    put(t, "ped");
+    is(t, 3, "$ typed", "text goes on there");
+    size(t, 20, 4);
+    is(t, 3, "$ typed", "small: the end is seen");
+    is(t, 1, "0123456789", "the long line's end");
+    terminal_scroll(t, 100);
+    is(t, 0, "one", "the start scrolled out");
+    is(t, 1, "01234567890123456789", "with the long line's start");
+    terminal_scroll(t, -100);
+    size(t, 80, 24);
+    is(t, 0, "one", "large again: all of it");
+    is(t, 2, "three", "in its place");
+    struct cell cells[80];
+    terminal_line(t, terminal_top(t) + 2, cells);
+    tap_ok(cells[0].attributes & CELL_BOLD && cells[0].fore != CELL_DEFAULT, "with its colour");
+    terminal_line(t, terminal_top(t) + 3, cells);
+    tap_ok(cells[0].fore == CELL_DEFAULT && !cells[0].attributes, "which ends where it ended");
+    put(t, "\x1b[35m");
+    size(t, 60, 24);
+    put(t, "!");
+    terminal_line(t, terminal_top(t) + 4, cells);
+    tap_ok(cells[7].code == '!' && cells[7].fore != CELL_DEFAULT, "the pen of the guest survives");
+    put(t, "\x1b[0m\x1b[?1049h\x1b[Hfull");
+    size(t, 30, 8);
+    is(t, 0, "full", "a full-screen program");
+    put(t, "\x1b[?1049l");
+    size(t, 40, 10);
+    tap_ok(!t->alternate, "and its end");
+}
+
+static void test_keys(struct terminal *t, struct sent *s)
+{
+    s->len = 0;
+    terminal_text(t, "a\xc3\xbc");
+    terminal_key(t, NULL, &(struct key){ .code = K_UP, .down = true });
+    terminal_key(t, NULL, &(struct key){ .code = K_C, .symbol = 'c', .mods = MOD_CTRL, .down = true });
+    terminal_key(t, NULL, &(struct key){ .code = K_ENTER, .down = true });
+    tap_ok(!strcmp(s->text, "a\xc3\xbc\x1b[A\x03\r"), "what keys send");
+    put(t, "\x1b[?1h");
+    s->len = 0;
+    terminal_key(t, NULL, &(struct key){ .code = K_UP, .down = true });
+    tap_ok(!strcmp(s->text, "\x1bOA"), "cursor keys of a program");
+    put(t, "\x1b[?1l\x1b[?2004h");
+    s->len = 0;
+    terminal_paste(t, "x\n\x1b[201~y");
+    tap_ok(!strcmp(s->text, "\x1b[200~x\r[201~y\x1b[201~"), "a paste cannot end its own brackets");
+    put(t, "\x1b[?2004l\x1b[6n");
+    tap_ok(strstr(s->text, "R"), "a question for the cursor is answered");
+}
+
+static void test_select(struct terminal *t)
+{
+    put(t, "\x1b" "c");
+    terminal_forget(t);
+    size(t, 20, 5);
+    put(t, "0123456789012345678901234\r\nnext word-two end");
+    terminal_pointer(t, &(struct pointer){ .x = 4 + 8 * 18 + 1, .y = 5, .pressed = INPUT_LEFT, .buttons = INPUT_LEFT, .clicks = 1 });
+    terminal_pointer(t, &(struct pointer){ .x = 4 + 8 * 3 + 1, .y = 4 + 2 * 16 + 1, .buttons = INPUT_LEFT });
+    char *text = terminal_selection(t);
+    tap_ok(text && !strcmp(text, "8901234\nnext"), "a broken line is copied whole: '%s'", text ? text : "");
+    free(text);
+    t->selected = t->selecting = false;
+    terminal_pointer(t, &(struct pointer){ .x = -50, .y = 9999, .pressed = INPUT_RIGHT, .buttons = INPUT_RIGHT });
+    tap_ok(!t->selected, "a pointer outside does no harm");
+}
+
+// Nothing that a guest may write is a problem, at any size.
+static void test_random(struct terminal *t)
+{
+    static const char *const words[] = { "\x1b[", ";", "?", "H", "J", "m", "38;5;200m", "48;2;1;2;3m", "\x1b[?1049h", "\x1b[?1049l", "\x1b]0;t\x07", "L", "M",
+                                         "\x1b" "c", "\xc3\xbc", "\xe6\x97\xa5", "\r\n", "\t", "9999999", "r", "@", "P", "\x1b(0", "\x0e", "\x1b#8", "text text" };
+    struct tap_random random = { 7 };
+    struct canvas canvas = { .width = 900, .height = 700 };
+    canvas.pixels = calloc(900 * 700, sizeof *canvas.pixels);
+    for (int i = 0; i < 60000; i++) {
+        put(t, words[tap_below(&random, sizeof words / sizeof *words)]);
+        if (tap_below(&random, 400) == 0) {
+            size(t, (int)tap_below(&random, 120), (int)tap_below(&random, 50));
+            terminal_draw(t, &canvas, true, true);
+        }
+        if (tap_below(&random, 300) == 0)
+            terminal_scroll(t, (int)tap_below(&random, 60) - 30);
+        canvas.dirty_count = 0;
+    }
+    free(canvas.pixels);
+    tap_ok(t->count <= SCROLL_BACK, "random output at random sizes");
+}
+
+int main(void)
+{
+    struct sent sent = { .len = 0 };
+    struct terminal *t = terminal_new(send, &sent);
+    test_text(t);
+    test_scroll(t);
+    test_reflow(t);
+    test_keys(t, &sent);
+    test_select(t);
+    test_random(t);
+    terminal_free(t);
+    return tap_done();
+}
+#else
+int main(void)
+{
+    printf("1..0 # SKIP a build without SDL2 or libvterm has no window\n");
+    return 0;
+}
+#endif

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: MIT
+# ramjet-test: timeout=300
+"""The window: tabs, monitor, memory, sizes, selection, closing, losing the display. A machine that has not started is enough."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from window import Display, Window, needs, tap, vm  # noqa: E402
+
+
+def tabs(d):
+    with Window('-S', '-chardev', 'vc,id=extra', '-serial', 'vc', '-serial', 'chardev:extra', display=d) as w:
+        assert re.findall(r'tab (\d) "([^"]*)"', w.info()) == [('1', 'Screen'), ('2', 'Monitor'), ('3', 'Serial 0'), ('4', 'extra'), ('5', 'Memory')], w.info()
+        assert w.selected() == 'Screen'
+        assert re.search(r'tab 2 "Monitor" .* unread', w.info()), 'the greeting waits there'
+        w.select('Monitor')
+        w.until('read', lambda: not re.search(r'tab 2 "Monitor" .* unread', w.info()))
+        w.select('Memory')
+        for key, title in (('ctrl+alt+1', 'Screen'), ('ctrl+alt+3', 'Serial 0'), ('ctrl+alt+Right', 'extra'), ('ctrl+alt+Right', 'Memory'),
+                           ('ctrl+alt+Right', 'Screen'), ('ctrl+alt+Left', 'Memory'), ('ctrl+alt+Left', 'extra'), ('ctrl+alt+9', 'extra')):
+            w.key(key)
+            w.until(f'{key} leads to {title}', lambda: w.selected() == title)
+
+
+def monitor(d):
+    with Window('-S', display=d) as w:
+        w.select('Monitor')
+        w.type('info status\n')
+        w.until_text('VM status: paused (prelaunch)')
+        w.type('info mem')
+        w.key('Tab')
+        w.key('Tab')
+        w.until_text('memory_devices')
+        assert re.search(r'memory_size_summary +base and plugged', w.text()), w.text()
+        w.key('ctrl+u')
+        w.type('memory +nonsense\n')
+        w.until_text('Error: memory +nonsense: not a size')
+        w.key('Up', 'Up', 'Return')
+        w.until('history', lambda: w.text().count('VM status: paused') == 2)
+        assert 'invalid' not in w.stderr()
+
+
+def dimm(d):
+    with Window('-S', display=d) as w:
+        w.select('Memory')
+        assert 'button plug-4096M' not in w.info() and 'button plug-2048M' in w.info(), 'sizes that fit'
+        w.press('plug-1024M')
+        w.until('the DIMM is there', lambda: re.search(r'dimm dimm1 slot 0 size 1073741824 addr 0x100000000 backend mem1 node 0', w.info()))
+        assert '"dimm1"' in w.hmp('info memory-devices')
+        assert re.search('message dimm1: 1 GiB in slot 0', w.info())
+        w.press('plug-512M')
+        w.until('another', lambda: 'dimm dimm2 slot 1' in w.info())
+        assert 'button plug-2048M "2 GiB"' not in w.info() or re.search('plug-2048M .* disabled', w.info()), 'no longer fits'
+        w.press('eject-dimm1')
+        w.until('its removal was asked for', lambda: re.search(r'dimm dimm1 .* leaving', w.info()))
+        assert re.search('button eject-dimm1 .* disabled', w.info())
+        w.press('plug-128M')
+        w.until('slots are used up', lambda: re.search('plug-128M .* disabled', w.info()))
+    with Window('-S', memory='512M', display=d) as w:
+        w.select('Memory')
+        assert 'button plug' not in w.info() or 'disabled' in w.field('button plug-128M.*')[0]
+
+
+def look(w):
+    """(columns, rows, cell width, cell height) of the text on view."""
+    return tuple(map(int, w.field(r'terminal (\d+)x(\d+) cell (\d+)x(\d+)').groups()))
+
+
+def sizes(d):
+    for scale, cell, window in (('1', (8, 16), '800x652'), ('1.5', (12, 24), '1200x988'), ('2', (16, 32), '1400x1100')):
+        with Window('-S', display=d, options=',scale=' + scale) as w:
+            assert f'window {window} scale {scale} ' in w.info(), w.info()
+            w.select('Monitor')
+            assert look(w)[2:] == cell
+            w.type('info status\n')
+            w.until_text('VM status')
+            w.select('Memory')
+            for b in re.findall(r'^(?:button|tab) .* (-?\d+),(-?\d+) (\d+)x(\d+)', w.info(), re.M): # nothing outside the window
+                x, y, bw, bh = map(int, b)
+                W, H = map(int, window.split('x'))
+                assert x >= 0 and y >= 0 and x + bw <= W and y + bh <= H, b
+            w.press('plug-256M')
+            w.until('plugged', lambda: 'dimm dimm1' in w.info())
+
+
+def full_screen(d):
+    with Window('-S', display=d) as w:
+        w.select('Monitor')
+        before = look(w)
+        w.key('ctrl+alt+f')
+        w.until('the window covers the display', lambda: 'window 1400x1100 scale 1 full-screen on' in w.info())
+        w.until('with larger text area', lambda: look(w)[0] > before[0] and look(w)[1] > before[1])
+        w.key('ctrl+alt+f')
+        w.until('and back', lambda: 'window 800x652 scale 1 full-screen off' in w.info() and look(w) == before)
+    with Window('-S', '-full-screen', display=d) as w:
+        w.until('from the start', lambda: 'window 1400x1100 scale 1 full-screen on' in w.info())
+
+
+def resize(d):
+    with Window('-S', display=d) as w:
+        w.select('Monitor')
+        long = 'print 0x' + 'z' * 150
+        w.type(long + '\n')
+        w.until_text('zzz')
+        first = look(w)
+        w.until('two rows', lambda: '(qemu) ' + long in w.text().replace('\n', ''))
+        assert '(qemu) ' + long not in w.text()
+        w.tool('windowsize', w.id, '1400', '700')
+        w.until('wider', lambda: look(w)[0] > first[0])
+        assert '(qemu) ' + long in w.text(), 'one row now'
+        w.tool('windowsize', w.id, '420', '400')
+        w.until('narrow', lambda: look(w)[0] < first[0])
+        w.until('broken anew', lambda: '(qemu) ' + long in w.text().replace('\n', ''))
+        w.type('info status\n')
+        w.until('still alive', lambda: 'VM status: paused (prelaunch)' in w.text())
+        w.tool('windowsize', w.id, '900', '800')
+        w.until('wide again', lambda: look(w)[0] > first[0])
+        assert w.text().count('VM status: paused (prelaunch)') == 1
+        assert w.text().rstrip().endswith('(qemu)'), w.text()
+
+
+def scroll(d):
+    with Window('-S', display=d) as w:
+        w.select('Monitor')
+        for i in range(12):
+            w.type('info registers\n')
+        w.type('info version\n')
+        w.until('much text', lambda: int(w.field(r'lines (\d+)')[1]) > 200 and w.text().rstrip().endswith('(qemu)'))
+        bottom = w.text()
+        w.key('shift+Prior')
+        w.until('a page back', lambda: int(w.field(r'view (\d+)')[1]) == look(w)[1] - 1)
+        assert w.text().split('\n')[-1] == bottom.split('\n')[0]
+        w.key('shift+Home')
+        w.until('the start', lambda: 'type \'help\'' in w.text())
+        w.key('shift+End')
+        w.until('the end', lambda: w.text() == bottom)
+        w.click(300, 300, button=4)
+        w.until('the wheel', lambda: int(w.field(r'view (\d+)')[1]) == 3)
+        w.key('ctrl+shift+f')
+        w.until('a bar', lambda: ' finding' in w.info())
+        w.type('monitor - TYPE')
+        w.until('found far up', lambda: 'selection monitor - type' in w.info())
+        assert int(w.field(r'view (\d+)')[1]) > 100
+        w.type('zz')
+        w.until('not found', lambda: ' not-found' in w.info())
+        w.key('Escape')
+        w.until('closed', lambda: ' finding' not in w.info())
+        w.type('i')
+        w.until('typing leads to the end', lambda: ' view 0 ' in w.info())
+
+
+def selection(d):
+    with Window('-S', display=d) as w:
+        w.select('Monitor')
+        w.type('info status\n')
+        w.until_text('VM status')
+        _, _, cw, ch = look(w)
+        x, y = map(int, w.field(r'origin (\d+),(\d+)').groups())
+        row = w.text().split('\n').index('VM status: paused (prelaunch)')
+
+        def at(column, r):
+            return str(x + column * cw + cw // 2), str(y + r * ch + ch // 2)
+        w.tool('mousemove', *at(3, row), 'mousedown', '1', 'mousemove', *at(6, row), 'mousemove', *at(8, row), 'mouseup', '1')
+        w.until('a part of the line', lambda: 'selection status\n' in w.info())
+        w.key('ctrl+shift+c')
+        w.key('ctrl+shift+v')
+        w.until('pasted', lambda: w.text().rstrip().endswith('(qemu) status'))
+        w.click(*map(int, at(1, row)), button=2)
+        w.until('the middle button pastes, too', lambda: w.text().rstrip().endswith('(qemu) statusstatus'))
+        w.key('ctrl+u')
+        w.click(*map(int, at(12, row)), repeat=2)
+        w.until('a double click takes a word', lambda: 'selection paused\n' in w.info())
+        w.tool('mousemove', *at(5, row - 1), 'mousedown', '1', 'mousemove', *at(8, row), 'mouseup', '1')
+        w.until('two lines', lambda: re.search(r'selection \) info status\nVM status\n', w.info()))
+
+
+def closing(d):
+    with Window('-S', display=d) as w:
+        w.close_request()
+        assert w.wait_exit() == 0, 'not started: ends at once'
+    with Window(display=d) as w:
+        w.until('running', lambda: 'state running' in w.info())
+        w.close_request()
+        w.until('it asks', lambda: 'button quit-no' in w.info())
+        w.press('quit-no')
+        w.until('goes on', lambda: 'button quit-no' not in w.info() and 'running' in w.hmp('info status'))
+        w.close_request()
+        w.until('it asks again', lambda: 'button quit-yes' in w.info())
+        w.click(*w.place('button', 'quit-yes'))
+        assert w.wait_exit() == 0
+    with Window(display=d, options=',window-close=off') as w:
+        w.close_request()
+        w.until('refused', lambda: 'message the window stays open' in w.info())
+        w.press('pause')
+        w.until('paused', lambda: 'state paused' in w.info() and 'VM status: paused' in w.hmp('info status'))
+        w.press('pause')
+        w.until('running', lambda: 'state running' in w.info())
+
+
+def lost(d):
+    own = Display()
+    with Window(display=own) as w:
+        w.until('running', lambda: 'state running' in w.info())
+        own.close()
+        w.until('told', lambda: 'the guest goes on without a window' in w.stderr())
+        assert 'running' in w.hmp('info status')
+        assert 'the display is gone' in w.hmp('info ui')
+        w.hmp('sendkey ret')
+        w.s.sendall(b'quit\n')
+        assert w.wait_exit() == 0
+
+
+def idle(d):
+    def used():
+        with open(f'/proc/{w.p.pid}/stat') as f:
+            s = f.read().rsplit(')', 1)[1].split()
+        return (int(s[11]) + int(s[12])) / os.sysconf('SC_CLK_TCK')
+    with Window('-S', display=d) as w:
+        for tab in ('Screen', 'Monitor', 'Memory'):
+            w.select(tab)
+            time.sleep(0.5)
+            before = used()
+            time.sleep(3)
+            assert used() - before < 0.15, f'{tab}: {used() - before:.2f} s of CPU in 3 s'
+
+
+def refusals():
+    env = {k: v for k, v in os.environ.items() if k not in ('DISPLAY', 'WAYLAND_DISPLAY')}
+    for args, words in ((['-display', 'sdl'], ['-display sdl', '-nographic']), (['-display', 'sdl,scal=2'], ['scal', "did you mean 'scale'"]),
+                        (['-display', 'sdl,scale=7'], ['scale', '7']), (['-display', 'gtk'], ['gtk']), (['-display', 'none,scale=2'], ['none']),
+                        (['-display', 'sdl,grab-mod=x'], ['grab-mod', 'x']), (['-display', 'sdl,show-tabs=maybe'], ['show-tabs', 'maybe']),
+                        (['-display', 'none', '-serial', 'vc'], ['vc', 'window']), (['-display', 'none', '-monitor', 'vc:80x24'], ['vc:80x24'])):
+        r = subprocess.run([*vm.emulator(), *args], env=env, capture_output=True, text=True, timeout=20)
+        assert r.returncode == 1, f'{args}: {r.returncode}'
+        for word in words:
+            assert word in r.stderr, f'{args}: no {word!r} in {r.stderr!r}'
+        assert len(r.stderr.strip().split('\n')) <= 2, r.stderr
+
+
+def hidden_tabs(d):
+    with Window('-S', display=d, options=',show-tabs=off,grab-mod=lshift-lctrl-lalt') as w:
+        assert '"Screen" 0,0 0x0' in w.info()
+        w.key('ctrl+alt+2')
+        w.key('ctrl+alt+shift+3')
+        w.until('the other keys', lambda: w.selected() == 'Serial 0')
+
+
+def main():
+    t = tap.Tap()
+    try:
+        needs()
+    except tap.Skip as e:
+        print(f'1..0 # SKIP {e}')
+        return
+    with Display() as d:
+        for name, fn in (('tabs by click and by key, unread output', tabs), ('a monitor command typed, completion, history', monitor),
+                         ('DIMMs plugged and ejected by button', dimm), ('scale 1, 1.5 and 2', sizes), ('full screen', full_screen),
+                         ('another size breaks lines anew', resize), ('scroll-back and find', scroll), ('selection, copy, paste', selection),
+                         ('closing the window', closing), ('the display is lost', lost), ('an idle window takes no CPU', idle),
+                         ('without tabs, with other keys', hidden_tabs)):
+            t.case(name, fn, d)
+    t.case('what is not there is refused by name', refusals)
+    t.done()
+
+
+if __name__ == '__main__':
+    main()
