@@ -262,6 +262,17 @@ def start_of_a_manager(c):
     equal(properties['memdev']['type'], 'link<memory-backend>')
 
 
+def places_of_cpus():
+    """Sockets and NUMA nodes as -smp and -numa say."""
+    backends = [x for n in 'ab' for x in ('-object', f'memory-backend-ram,id={n},size=512M')]
+    with machine('-smp', '4,sockets=2', *backends, '-numa', 'node,memdev=a,cpus=0-1', '-numa', 'node,memdev=b,cpus=2-3') as v, Client(v.qp) as c:
+        equal([x['props'] for x in c.cmd('query-cpus-fast')],
+              [{'socket-id': i // 2, 'core-id': i % 2, 'thread-id': 0, 'node-id': i // 2} for i in range(4)])
+        equal({x['id']: x['size'] for x in c.cmd('query-memdev')}, {'a': 512 * MIB, 'b': 512 * MIB})
+    with machine() as v, Client(v.qp) as c:
+        equal({x['id']: x['size'] for x in c.cmd('query-memdev')}, {'pc.ram': 1024 * MIB})
+
+
 def dimm(n, addr, slot, size=128 * MIB):
     return {'type': 'dimm', 'data': {'id': f'd{n}', 'addr': addr, 'slot': slot, 'node': 0, 'size': size, 'memdev': f'/objects/m{n}', 'hotplugged': True,
                                      'hotpluggable': True}}
@@ -683,7 +694,7 @@ def deaf_listener():
 
 
 tap = Tap()
-for f in (greeting, next_client, several, pretty, quit_ends, signal_ends, refusals, other_devices, events_of_states, events_of_a_guest, counted_time,
+for f in (greeting, next_client, several, pretty, quit_ends, signal_ends, places_of_cpus, refusals, other_devices, events_of_states, events_of_a_guest, counted_time,
           slow_reader, long_reply, client_gone, deaf_listener):
     tap.case('qmp: ' + f.__name__.replace('_', ' '), f)
 with machine('-name', 'guest=guest 1,debug-threads=on', '-smp', '2') as shared, Client(shared.qp) as client:
