@@ -50,7 +50,12 @@ static struct memory_backend *take_one(struct pc *pc, struct error **errp)
                    "'memory-backend=" DEFAULT_ID "' with '-machine'.");
         return NULL;
     }
-    return backend_new_boot(m->backends, DEFAULT_ID, m->ram_size, o->mem_path, o->mem_prealloc, errp);
+    struct memory_backend *b = backend_new_boot(m->backends, DEFAULT_ID, m->ram_size, o->mem_path, o->mem_prealloc, errp);
+    if (!b && o->mem_path)
+        error_prefix(errp, "-mem-path %s: ", o->mem_path);
+    else if (!b)
+        error_prefix(errp, "-m %llu bytes: ", (unsigned long long)m->ram_size);
+    return b;
 }
 
 bool boot_ram_take(struct pc *pc, struct error **errp)
