@@ -104,13 +104,13 @@ static bool add_node(struct numa *numa, const struct words *w, const struct back
 {
     uint64_t id = 0;
     struct memory_backend *memdev = NULL;
-    while (id < NUMA_NODES_MAX && numa->nodes[id].present) // without nodeid=: as many as there are so far
-        id++;
-    if (w->value[NODEID] && !number(w, NODEID, &id, errp))
-        return false;
-    if (!w->value[NODEID])
-        for (unsigned i = id = 0; i < NUMA_NODES_MAX; i++)
+    if (w->value[NODEID]) {
+        if (!number(w, NODEID, &id, errp))
+            return false;
+    } else {
+        for (unsigned i = 0; i < NUMA_NODES_MAX; i++) // as in QEMU: as many as there are so far
             id += numa->nodes[i].present;
+    }
     if (id >= NUMA_NODES_MAX)
         return error_set(errp, "Max number of NUMA nodes reached: %" PRIu64, id);
     if (numa->nodes[id].present)
@@ -206,7 +206,7 @@ bool numa_option(struct numa *numa, const char *text, const struct backend_list 
     while (type < 3 && (strlen(types[type].name) != length || strncmp(types[type].name, name, length)))
         type++;
     if (type == 3) {
-        bool hmat = !strncmp(name, "hmat-lb", length) || !strncmp(name, "hmat-cache", length);
+        bool hmat = (length == 7 && !strncmp(name, "hmat-lb", 7)) || (length == 10 && !strncmp(name, "hmat-cache", 10));
         return error_set(errp, hmat ? "%.*s: the Heterogeneous Memory Attribute Table (HMAT) is not in this version" :
                          "Parameter 'type' does not accept value '%.*s'", (int)length, name);
     }

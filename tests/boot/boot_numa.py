@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # ramjet-test: timeout=400
 """NUMA as Linux sees it: nodes, their CPUs and memory, distances, a DIMM on a node; boot RAM of several backends that meet in
-odd places; and DIMMs from files. Where QEMU is there, the kernel's lines about SRAT and SLIT are the same under both."""
+odd places; and DIMMs from files. With --long, and where QEMU is there, the kernel's lines about SRAT are the same under both."""
 import os
 import re
 import shutil
@@ -22,7 +22,6 @@ THREE = ['-smp', '3', '-object', 'memory-backend-ram,id=a,size=1234M', '-object'
          '-numa', 'node,memdev=c,cpus=2', '-numa', 'node', '-numa', 'dist,src=0,dst=1,val=11', '-numa', 'dist,src=0,dst=2,val=12',
          '-numa', 'dist,src=1,dst=2,val=20', '-numa', 'dist,src=0,dst=3,val=30', '-numa', 'dist,src=1,dst=3,val=40',
          '-numa', 'dist,src=2,dst=3,val=254']
-LINES = r'SRAT: (?:PXM|Node).*|NUMA: Node.*|ACPI: SLIT.*distance.*|Early memory node ranges|  node +\d+: \[mem.*'
 
 
 def mem_total(s, node):
@@ -30,14 +29,13 @@ def mem_total(s, node):
 
 
 def srat_lines(s):
-    """The kernel's lines about NUMA, without times; what firmware takes at the ends of RAM is not compared."""
-    lines = re.findall(LINES, s.vm.run('dmesg'))
-    return [x for x in lines if 'SRAT' in x or 'NUMA' in x]
+    """The kernel's lines about the table, without times."""
+    return re.findall(r'SRAT: (?:PXM|Node).*|NUMA: Node.*', s.vm.run('dmesg'))
 
 
 def compare_with_qemu(ours, **kw):
     qemu = shutil.which('qemu-system-x86_64')
-    if not qemu or vm.is_qemu(EMU):
+    if not qemu or vm.is_qemu(EMU) or not os.environ.get('RAMJET_LONG'):
         return
     with hotplug.Session([qemu], append='', say=note, **kw) as s:
         s.boot()
