@@ -128,7 +128,7 @@ void tabs_layout(struct ui *ui)
 {
     int x = 0;
     for (unsigned i = 0; i < ui->tab_count; i++) {
-        int w = text_width(&ui->font, ui->tabs[i].title) + ui->font.width * 3;
+        int w = text_width(&ui->font, ui->tabs[i].title) + ui->font.width * 7 / 2;
         ui->tabs[i].place = (struct rect){ x, 0, ui->tab_bar.h ? w : 0, ui->tab_bar.h };
         x += w + ui->unit;
     }
@@ -179,7 +179,7 @@ void tabs_draw(struct ui *ui)
         draw_text(&ui->canvas, &ui->font, t->place, x, y, t->title, chosen ? COLOUR_TEXT : COLOUR_DIM);
         if (t->unread) { // the dot
             int d = 6 * ui->unit;
-            struct rect dot = { t->place.x + t->place.w - ui->font.width * 5 / 4, t->place.y + (t->place.h - d) / 2, d, d };
+            struct rect dot = { t->place.x + t->place.w - ui->font.width * 3 / 2, t->place.y + (t->place.h - d) / 2, d, d };
             draw_fill(&ui->canvas, (struct rect){ dot.x + ui->unit, dot.y, d - 2 * ui->unit, d }, COLOUR_WARN);
             draw_fill(&ui->canvas, (struct rect){ dot.x, dot.y + ui->unit, d, d - 2 * ui->unit }, COLOUR_WARN);
         }

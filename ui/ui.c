@@ -73,6 +73,7 @@ static void console_write(void *opaque, const uint8_t *data, size_t len)
     struct console *c = opaque;
     struct ui *ui = c->ui;
     pthread_mutex_lock(&ui->lock);
+    bool wake = !c->in_count; // else it has been told, and takes all
     if (c->in_count + len > CONSOLE_MAX && !c->stalled && !ui->finished) {
         size_t before = c->in_count;
         ui_wake(ui);
@@ -88,7 +89,8 @@ static void console_write(void *opaque, const uint8_t *data, size_t len)
         c->in_count += len;
     }
     pthread_mutex_unlock(&ui->lock);
-    ui_wake(ui);
+    if (wake)
+        ui_wake(ui);
 }
 
 static void console_close(void *opaque)

@@ -145,6 +145,12 @@ def dimm(w):
     assert 'mem1' not in w.hmp('info memdev')
 
 
+def grows():
+    with Window('-append', 'vga=791') as w:   # the keyboard of the other display is taken
+        w.until('a framebuffer', lambda: 'picture 1024x768' in w.info(), 60)
+        w.until('shown whole', lambda: re.search(r'window 1024x820 (.|\n)*picture 1024x768 at 0,26 1024x768 ', w.info()))
+
+
 def pictures(w, where):
     w.select('Screen')
     w.type('clear; uname -srm; free -m; ls /\n')
@@ -178,6 +184,7 @@ def main():
                          ('paste types', paste), ('the serial tab is a terminal', terminal), ('scaling and a screenshot', scaling),
                          ('the mouse is taken and let go', grab), ('a DIMM, with the mouse alone', dimm)):
             t.case(name, fn, w)
+        t.case('a larger picture makes the window larger', grows)
         if '--pictures' in sys.argv:
             t.case('pictures', pictures, w, os.path.abspath(sys.argv[sys.argv.index('--pictures') + 1]))
     t.done()
