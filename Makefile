@@ -171,7 +171,7 @@ $(foreach t,$(TEST_MAINS),$(eval $(call test_prog,$(t))))
 
 # Freestanding guests: tests/tcg/guest/NAME.c -> NAME.bin, an image for -kernel.
 GUEST_CFLAGS := -std=gnu11 -O2 -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector -Wall -Wextra
-GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,tests/tcg/guest/link.ld -Wl,--build-id=none -Wl,-z,noexecstack
+GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,tests/tcg/guest/link.ld -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 GUESTS := $(patsubst %.c,$(B)/%.bin,$(wildcard tests/tcg/guest/*.c))
 $(B)/tests/tcg/guest/%.bin: tests/tcg/guest/%.c tests/tcg/guest/head.S $(wildcard tests/tcg/guest/*.h) tests/tcg/guest/link.ld Makefile
 	@echo "  GUEST   $@"

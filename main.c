@@ -316,12 +316,12 @@ static void finish(struct session *s, int code)
         qmp_free_all(s->machine, s->qmps, s->qmp_count);
         pc_free(s->machine);
     }
-    control_free(s->control);
     if (s->chardevs) {
         signal(SIGTSTP, SIG_DFL);
         signal(SIGABRT, SIG_DFL);
         chardev_list_free(s->chardevs);
     }
+    control_free(s->control);
     if (s->ui)
         ui_free(s->ui);
     free(s->monitor_ui);

@@ -393,13 +393,25 @@ struct chardev *chardev_from_legacy(struct chardev_list *list, const char *label
     return NULL;
 }
 
+// As QEMU's clients know it: unix:PATH,server=on, tcp:HOST:PORT, pty:/dev/pts/N (where they find a pty's name), file:PATH...
+static void describe(const struct chardev *c, char *text, size_t size)
+{
+    const char *path = chardev_option(c, "path"), *host = chardev_option(c, "host"), *port = chardev_option(c, "port");
+    char name[64];
+    if (c->driver == &chardev_socket)
+        snprintf(text, size, "%s%s:%s%s%s%s", c->connected ? "" : "disconnected:", path ? "unix" : "tcp", path ? path : host ? host : "localhost",
+                 path ? "" : ":", path || !port ? "" : port, chardev_option_bool(c, "server", false) ? ",server=on" : "");
+    else if (c->driver == &chardev_pty && !ptsname_r(c->fd_in, name, sizeof name))
+        snprintf(text, size, "pty:%s", name);
+    else
+        snprintf(text, size, "%s%s%s", c->driver->name, path ? ":" : "", path ? path : "");
+}
+
 void chardev_each(const struct chardev_list *list, void (*fn)(void *opaque, const char *id, const char *what), void *opaque)
 {
     for (const struct chardev *c = list->first; c; c = c->next) {
-        const char *place = chardev_option(c, "path") ? chardev_option(c, "path") : chardev_option(c, "port");
         char what[512];
-        snprintf(what, sizeof what, "%s%s%s%s", c->driver->name, place ? ":" : "", place ? place : "",
-                 chardev_option_bool(c, "server", false) ? ",server=on" : "");
+        describe(c, what, sizeof what);
         fn(opaque, c->id, what);
     }
 }

@@ -48,7 +48,7 @@ void chardev_terminal(struct chardev_list *list, bool raw);
 // The process is about to end without chardev_list_free: removes the sockets' files. For signal handlers, too.
 void chardev_unlink_sockets(const struct chardev_list *list);
 struct chardev *chardev_find(struct chardev_list *list, const char *id);
-// Call fn for each: its id, and driver and place ("socket:/tmp/x,server=on").
+// Call fn for each: its id, and driver and place ("unix:/tmp/x,server=on", "disconnected:" before it).
 void chardev_each(const struct chardev_list *list, void (*fn)(void *opaque, const char *id, const char *what), void *opaque);
 void chardev_print_help(void (*print)(void *, const char *), void *opaque);
 

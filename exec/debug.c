@@ -316,14 +316,13 @@ bool debug_serve(struct engine *e, struct vcpu_head *cpu, unsigned *counted)
     struct engine_debug *d = e->debug;
     bool step = d->modes[cpu->index] == DEBUG_STEP, served = e->round.served;
     e->round.served = false;
-    if (served || (step && d->step_mask & DEBUG_STEP_NOIRQ)) {
-        uint32_t held = atomic_exchange(&cpu->pending, 0);
-        bool runs = e->target->service(cpu, counted);
+    bool hold = served || (step && d->step_mask & DEBUG_STEP_NOIRQ), runs;
+    uint32_t held = hold ? atomic_exchange(&cpu->pending, 0) : 0;
+    runs = e->target->service(cpu, counted);
+    if (hold)
         atomic_fetch_or(&cpu->pending, held);
-        if (runs || served)
-            return runs;
-    }
-    bool runs = e->target->service(cpu, counted);
+    if (hold && !runs && !served && !*counted)
+        runs = e->target->service(cpu, counted);
     if (*counted && step)
         stop(d, cpu, DEBUG_STOP_STEP);
     if (step && !runs && d->hold) { // halted: only time and interrupts can end the step

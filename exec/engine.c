@@ -252,6 +252,11 @@ static int64_t run_block(struct engine *e, struct vcpu_head *cpu, const struct t
     return done;
 }
 
+void engine_deliver(struct vcpu_head *cpu)
+{
+    cpu->engine->target->deliver(cpu);
+}
+
 static void deliver(struct engine *e, struct vcpu_head *cpu, int64_t *budget)
 {
     e->target->deliver(cpu);

@@ -60,6 +60,8 @@ struct engine_stats {
 struct engine *engine_new(const struct engine_options *options, const struct engine_target *target, struct address_space *memory,
                           struct tlb_machine *tlb, struct clock *clock, struct error **errp);
 void engine_free(struct engine *engine);
+// For the target's service: deliver the exception that it recorded.
+void engine_deliver(struct vcpu_head *cpu);
 void engine_add_cpu(struct engine *engine, struct vcpu_head *cpu);
 
 // What the loop asks its owner.

@@ -34,42 +34,43 @@ struct qmp {
     bool handling;
     uint8_t input[INPUT_MAX];    // not yet looked at: input[taken..count)
     size_t taken, count;
-    char *output;                // not yet given to the device
-    size_t length, capacity;
+    char *output;                // not yet given to the device: output[sent..sent + length)
+    size_t sent, length, capacity;
 };
 
 // ---- output
 
 static void pump(struct qmp *q)
 {
-    size_t done = 0;
     if (!chardev_connected(q->chardev))
-        done = q->length;
-    while (done < q->length) {
+        q->length = 0;
+    while (q->length) {
         size_t queued = chardev_queued(q->chardev), room = queued < UNREAD_MAX ? UNREAD_MAX - queued : 0;
-        size_t n = q->length - done < room ? q->length - done : room;
-        if (q->closing)
-            n = q->length - done;
+        size_t n = q->closing || q->length < room ? q->length : room;
         if (!n)
-            break;
-        chardev_write(q->chardev, q->output + done, n);
-        done += n;
+            return;
+        chardev_write(q->chardev, q->output + q->sent, n);
+        q->sent += n;
+        q->length -= n;
     }
-    memmove(q->output, q->output + done, q->length - done);
-    q->length -= done;
+    q->sent = 0;
 }
 
 static size_t unread(const struct qmp *q) { return q->length + chardev_queued(q->chardev); }
 
 static void put(struct qmp *q, const char *text, size_t len)
 {
+    if (q->sent && q->sent + q->length + len > q->capacity) {
+        memmove(q->output, q->output + q->sent, q->length);
+        q->sent = 0;
+    }
     if (q->length + len > q->capacity) {
         q->capacity = (q->length + len) * 2;
         q->output = realloc(q->output, q->capacity);
         if (!q->output)
             abort();
     }
-    memcpy(q->output + q->length, text, len);
+    memcpy(q->output + q->sent + q->length, text, len);
     q->length += len;
 }
 
@@ -348,7 +349,7 @@ static void forget_client(struct qmp *q)
 {
     qmp_scan_reset(&q->scan);
     q->negotiated = q->dropping = false;
-    q->taken = q->count = q->length = 0;
+    q->taken = q->count = q->sent = q->length = 0;
     json_decref(q->late);
     q->late = NULL;
     q->orphans += q->held != NULL;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "chardev/chardev.h"
 #include "hw/pc/internal.h"
+#include "hw/pc/numa.h"
 #include "monitor/internal.h"
 
 json_t *qmp_capabilities(struct machine *machine, const json_t *arguments, struct error **errp)
@@ -83,15 +84,20 @@ json_t *qmp_query_kvm(struct machine *machine, const json_t *arguments, struct e
     return json_pack("{s:b,s:b}", "enabled", 0, "present", 0);
 }
 
-// All vCPUs take turns on this thread. The guest sees them as cores of one socket.
+// All vCPUs take turns on this thread.
 json_t *qmp_query_cpus(struct machine *machine, const json_t *arguments, struct error **errp)
 {
+    const struct numa *numa = pc_numa(machine);
+    unsigned cores = numa_cpus_per_socket(numa);
     json_t *list = json_array();
     for (unsigned i = 0; i < machine->cpu_count; i++) {
         char path[64];
         snprintf(path, sizeof path, "/machine/unattached/device[%u]", i);
-        json_array_append_new(list, json_pack("{s:i,s:s,s:i,s:s,s:{s:i,s:i,s:i}}", "cpu-index", i, "qom-path", path, "thread-id", (int)gettid(),
-                                              "target", "x86_64", "props", "socket-id", 0, "core-id", i, "thread-id", 0));
+        json_t *place = json_pack("{s:i,s:i,s:i}", "socket-id", i / cores, "core-id", i % cores, "thread-id", 0);
+        if (numa->count)
+            json_object_set_new(place, "node-id", json_integer(numa->cpu_node[i]));
+        json_array_append_new(list, json_pack("{s:i,s:s,s:i,s:s,s:o}", "cpu-index", i, "qom-path", path, "thread-id", (int)gettid(), "target",
+                                              "x86_64", "props", place));
     }
     return list;
 }

@@ -52,10 +52,11 @@ static void add_dimms(struct machine *m, struct ui_facts *facts)
     for (struct memory_device *d = state->devices; d && facts->dimm_count < UI_DIMMS; d = d->next) {
         struct pc_dimm *dimm = pc_dimm_of(d->device);
         struct ui_dimm *to = &facts->dimms[facts->dimm_count++];
-        struct dimm_state guest;
+        struct dimm_state guest = { .text = "" };
         if (!dimm)
             continue;
-        dimm_state_get(m, dimm, &guest);
+        if (facts->detail)
+            dimm_state_get(m, dimm, &guest);
         *to = (struct ui_dimm){ .addr = d->addr, .size = d->size, .slot = d->slot, .node = dimm->node, .leaving = d->device->deleting };
         snprintf(to->id, sizeof to->id, "%s", d->device->id ? d->device->id : "");
         snprintf(to->backend, sizeof to->backend, "%s", dimm->memdev->id);
@@ -82,32 +83,46 @@ static void command(void *opaque, const char *line, void (*print)(void *, const 
     monitor_run_live(opaque, line, print, to);
 }
 
+struct monitor_ui {
+    struct machine *machine;
+    struct event_sink sink;
+    struct memory_listener listener;
+    bool waiting;
+};
+
 static void changed(void *opaque)
 {
-    ui_changed(opaque);
+    struct monitor_ui *u = opaque;
+    u->waiting = false;
+    ui_changed(u->machine->ui);
 }
 
-// A turn of the loop later: an event may come from inside an access of the guest.
+// A little later: an event may come from inside an access of the guest, and many may come at once.
+static void change(struct monitor_ui *u)
+{
+    if (!u->waiting)
+        loop_after(u->machine->loop, 30, changed, u);
+    u->waiting = true;
+}
+
 static void event(void *opaque, enum machine_event what, const struct event_details *details)
 {
-    struct machine *m = opaque;
-    loop_post(m->loop, changed, m->ui);
+    change(opaque);
 }
 
 static void view_changed(void *opaque, const struct flat_view *old, const struct flat_view *now)
 {
-    event(opaque, EVENT_RESUME, NULL);
+    change(opaque);
 }
-
-struct monitor_ui { struct event_sink sink; struct memory_listener listener; };
 
 struct monitor_ui *monitor_ui_new(struct machine *machine, struct ui *ui, struct screen *screen, struct input *input)
 {
     struct monitor_ui *u = calloc(1, sizeof *u);
+    u->machine = machine;
     machine->ui = ui;
-    u->sink = (struct event_sink){ .event = event, .opaque = machine, .next = machine->sinks };
+    u->sink = (struct event_sink){ .event = event, .opaque = u, .next = machine->sinks };
     machine->sinks = &u->sink;
-    u->listener = (struct memory_listener){ .changed = view_changed, .opaque = machine };
+    u->listener = (struct memory_listener){ .changed = view_changed, .opaque = u };
     address_space_add_listener(&machine->memory, &u->listener);
     ui_start(ui, &(struct ui_model){ .facts = facts, .command = command, .opaque = machine }, screen, input);
     return u;

@@ -61,4 +61,4 @@ struct control_commands {
 bool control_attach(struct control *control, struct machine *machine, const struct control_commands *commands, struct error **errp);
 // The machine has ended with this status (by_signal: from outside). Returns the status to exit with. Before pc_free.
 int control_end(struct control *control, int status, bool by_signal);
-void control_free(struct control *control); // after the machine; NULL is fine
+void control_free(struct control *control); // after the machine and the character devices; NULL is fine

@@ -71,7 +71,9 @@ size_t console_take(struct console *console, char **bytes);
 void ui_command(struct ui *ui, const char *line);  // run on the machine thread; its output becomes the message
 void ui_type(struct ui *ui, const char *text);     // typed at the guest's keyboard, one key at a time
 void ui_refresh_soon(struct ui *ui);               // the guest's screen is looked at
+void ui_facts_soon(struct ui *ui);                 // and the machine
 void ui_wake(struct ui *ui);                       // any thread
+int64_t ui_host_ms(void);
 
 // ---- terminal.c
 struct terminal;
@@ -130,6 +132,8 @@ struct ui {
     _Atomic bool watching;     // the guest's screen is on view
     _Atomic bool active;       // its picture changed, or the user did something
     _Atomic bool lost;         // the display is gone
+    _Atomic bool memory_on_view; // the facts are wanted in full
+    bool stuck;                // the display does not answer: its thread is left alone
 
     pthread_mutex_t lock;
     pthread_cond_t moved;      // with lock: an answer or room in a queue is there

@@ -4,15 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include "ui/internal.h"
-
-static int64_t host_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 static void take_text(struct ui *ui)
 {
@@ -32,7 +24,7 @@ static void take_text(struct ui *ui)
 static void take_facts(struct ui *ui, const struct ui_facts *facts)
 {
     struct ui_facts old = ui->facts;
-    int64_t now = host_ms();
+    int64_t now = ui_host_ms();
     uint64_t rate = ui->rate;
     ui->facts = *facts;
     if (now - ui->rate_at >= 900) {

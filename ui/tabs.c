@@ -60,11 +60,15 @@ void tabs_select(struct ui *ui, unsigned index)
     if (ui->input)
         input_release_all(ui->input);
     ui->selected = index;
+    ui->message[0] = 0;
     ui->tabs[index].unread = false;
     ui->draw_all = true;
     atomic_store(&ui->watching, tabs_current(ui)->kind == TAB_SCREEN && !ui->hidden);
+    atomic_store(&ui->memory_on_view, tabs_current(ui)->kind == TAB_MEMORY);
     if (tabs_current(ui)->kind == TAB_SCREEN)
         ui_refresh_soon(ui);
+    else if (tabs_current(ui)->kind == TAB_MEMORY)
+        ui_facts_soon(ui);
 }
 
 // ---- buttons

@@ -120,6 +120,18 @@ static void output(const char *bytes, size_t len, void *opaque)
         t->send(t->opaque, bytes, len);
 }
 
+// The sixteen colours, for a dark ground.
+static void set_colours(struct terminal *t)
+{
+    static const uint32_t colours[16] = { 0x1f252b, 0xe0605a, 0x5fba6e, 0xd8ac3f, 0x5b9bec, 0xbd7ad8, 0x4cb8c4, 0xc8ced5,
+                                          0x6f7b87, 0xf28b84, 0x8bd896, 0xf0cc6c, 0x8fbcf5, 0xd8a3ec, 0x82d8e2, 0xffffff };
+    for (int i = 0; i < 16; i++) {
+        VTermColor c;
+        vterm_color_rgb(&c, colours[i] >> 16, colours[i] >> 8 & 255, colours[i] & 255);
+        vterm_state_set_palette_color(vterm_obtain_state(t->vt), i, &c);
+    }
+}
+
 struct terminal *terminal_new(void (*send)(void *opaque, const char *bytes, size_t len), void *opaque)
 {
     static const VTermScreenCallbacks callbacks = { .damage = damage, .movecursor = move_cursor, .settermprop = set_property, .sb_pushline = push_line };
@@ -140,6 +152,7 @@ struct terminal *terminal_new(void (*send)(void *opaque, const char *bytes, size
     vterm_screen_set_damage_merge(t->screen, VTERM_DAMAGE_ROW);
     vterm_state_set_bold_highbright(vterm_obtain_state(t->vt), 1);
     vterm_screen_reset(t->screen, 1);
+    set_colours(t);
     return t;
 }
 
@@ -167,7 +180,9 @@ static size_t unfinished(const char *bytes, size_t len)
 void terminal_write(struct terminal *t, const char *bytes, size_t len)
 {
     unsigned before = t->count;
-    uint64_t dropped = t->dropped;
+    uint64_t dropped = t->dropped, first = dropped + before;
+    bool may_change = t->selected && !t->selecting && (t->anchor.line >= first || t->head.line >= first);
+    char *selection = may_change ? terminal_selection(t) : NULL;
     while (t->carried && len) { // the rest of the character that is held back, byte by byte
         t->carry[t->carried++] = *bytes++;
         len--;
@@ -183,6 +198,15 @@ void terminal_write(struct terminal *t, const char *bytes, size_t len)
     vterm_screen_flush_damage(t->screen);
     if (t->view && (before != t->count || dropped != t->dropped))
         t->all_dirty = true;
+    if (selection) { // other text has come there: nothing is selected any more
+        char *now = terminal_selection(t);
+        if (now && strcmp(now, selection)) {
+            t->selected = false;
+            t->all_dirty = true;
+        }
+        free(now);
+        free(selection);
+    }
 }
 
 bool terminal_line(const struct terminal *t, uint64_t number, struct cell *cells)

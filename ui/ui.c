@@ -2,6 +2,7 @@
 //
 // Between the machine thread and the window's. Data waits under the lock; an eventfd wakes the window's thread, loop_post the
 // machine's. SDL is called by the window's thread alone: when the display dies, nobody else can be inside it.
+#define _GNU_SOURCE
 #include "ui/internal.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include "util/loop.h"
 
 #define CONSOLE_MAX ((size_t)1 << 20) // bytes on their way to a text console
-#define FRAME_MS 33
+#define LOOK_MS 33
 #define IDLE_MS 200
 #define SECOND_MS 1000
 
@@ -155,7 +156,7 @@ void ui_attach_consoles(struct ui *ui, struct chardev_list *chardevs)
 
 // ---- facts and commands
 
-static int64_t host_ms(void)
+int64_t ui_host_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -168,13 +169,19 @@ static void take_facts(void *opaque)
     if (!ui->model.facts || ui->stopped)
         return;
     struct ui_facts *facts = calloc(1, sizeof *facts);
-    ui->facts_at = host_ms();
+    ui->facts_at = ui_host_ms();
+    facts->detail = atomic_load(&ui->memory_on_view);
     ui->model.facts(ui->model.opaque, facts);
     pthread_mutex_lock(&ui->lock);
     free(ui->news);
     ui->news = facts;
     pthread_mutex_unlock(&ui->lock);
     ui_wake(ui);
+}
+
+void ui_facts_soon(struct ui *ui)
+{
+    loop_post(ui->loop, take_facts, ui);
 }
 
 void ui_changed(struct ui *ui)
@@ -315,11 +322,11 @@ static void tick(void *opaque)
         return;
     }
     refresh(ui);
-    if (host_ms() - ui->facts_at >= SECOND_MS - 5)
+    if (ui_host_ms() - ui->facts_at >= SECOND_MS - 5)
         take_facts(ui);
     ui->idle_ticks = atomic_exchange(&ui->active, false) ? 0 : ui->idle_ticks + 1;
     bool watching = ui->screen && atomic_load(&ui->watching);
-    loop_after(ui->loop, !watching ? SECOND_MS : ui->idle_ticks < 30 ? FRAME_MS : IDLE_MS, tick, ui);
+    loop_after(ui->loop, !watching ? SECOND_MS : ui->idle_ticks < 30 ? LOOK_MS : IDLE_MS, tick, ui);
 }
 
 static void refresh_now(void *opaque)
@@ -401,13 +408,20 @@ void ui_stop(struct ui *ui)
     ui->quit = true;
     pthread_mutex_unlock(&ui->lock);
     ui_wake(ui);
-    pthread_join(ui->thread, NULL);
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 5;
+    ui->stuck = pthread_timedjoin_np(ui->thread, NULL, &end); // an X server that does not answer must not hold us
     ui->have_thread = false;
+    pthread_mutex_lock(&ui->lock);
     ui->finished = true;
+    pthread_mutex_unlock(&ui->lock);
 }
 
 void ui_free(struct ui *ui)
 {
+    if (ui->stuck) // its thread may still look at it
+        return;
     while (ui->consoles) {
         struct console *c = ui->consoles;
         ui->consoles = c->next;
@@ -422,7 +436,11 @@ void ui_free(struct ui *ui)
     free(ui->why);
     free(ui->dump);
     free(ui->hooks);
+    for (unsigned i = 0; i < ui->tab_count; i++)
+        if (ui->tabs[i].terminal)
+            terminal_free(ui->tabs[i].terminal);
     free(ui->picture);
+    free(ui->canvas.pixels);
     close(ui->wake_fd);
     pthread_mutex_destroy(&ui->lock);
     pthread_cond_destroy(&ui->moved);
@@ -437,7 +455,7 @@ bool ui_print(struct ui *ui, const char *tab, void (*print)(void *, const char *
     ui->dump_wanted = true;
     snprintf(ui->dump_tab, sizeof ui->dump_tab, "%s", tab ? tab : "");
     ui_wake(ui);
-    for (int64_t end = host_ms() + 5 * SECOND_MS; !ui->dump && host_ms() < end && !atomic_load(&ui->lost);)
+    for (int64_t end = ui_host_ms() + 5 * SECOND_MS; !ui->dump && ui_host_ms() < end && !atomic_load(&ui->lost);)
         wait_moved(ui, 100);
     ui->dump_wanted = false;
     char *text = ui->dump;

@@ -34,6 +34,7 @@ struct ui_dimm { char id[64], backend[64], state[64], reason[320]; uint64_t addr
 #define UI_REGIONS 160
 #define UI_DIMMS 256
 struct ui_facts {
+    bool detail;               // in: state and reason of the DIMMs are wanted, too (they cost a look at all their pages)
     enum ui_state state;
     uint64_t instructions;     // completed so far, by all CPUs
     uint64_t ram_size, plugged, pluggable; // bytes; pluggable: more that would still fit
@@ -42,7 +43,7 @@ struct ui_facts {
     struct ui_dimm dimms[UI_DIMMS];
 };
 struct ui_model {
-    void (*facts)(void *opaque, struct ui_facts *facts); // *facts is zeroed
+    void (*facts)(void *opaque, struct ui_facts *facts); // *facts is zeroed but for detail
     void (*command)(void *opaque, const char *line, void (*print)(void *, const char *), void *to); // a line for the monitor
     void *opaque;
 };

@@ -12,6 +12,8 @@
 #include "ui/input.h"
 #include "ui/internal.h"
 
+#define FRAME_MS 12
+
 // ---- pixels
 
 static void take_surface(struct ui *ui)
@@ -317,17 +319,24 @@ bool window_open(struct ui *ui, char **why)
 void window_run(struct ui *ui)
 {
     struct pollfd fds[2] = { { .fd = ui->wake_fd, .events = POLLIN }, { .fd = display_fd(ui), .events = POLLIN } };
+    int64_t shown_at = 0;
     for (;;) {
         SDL_Event e;
         uint64_t count;
+        int timeout = -1;
         pthread_mutex_lock(&ui->lock);
         bool quit = ui->quit;
         pthread_mutex_unlock(&ui->lock);
         if (quit)
             return;
         ui_poll(ui);
-        if (ui->surface && !ui->hidden) {
+        int64_t now = ui_host_ms();
+        if (now - shown_at < FRAME_MS) { // a flood of text is drawn at this pace
+            timeout = FRAME_MS - (int)(now - shown_at);
+        } else if (ui->surface && !ui->hidden) {
             ui_draw(ui);
+            if (ui->canvas.dirty_count)
+                shown_at = now;
             show(ui);
         }
         SDL_PumpEvents();
@@ -336,7 +345,9 @@ void window_run(struct ui *ui)
                 on_event(ui, &e);
             continue;
         }
-        if (poll(fds, 2, fds[1].fd < 0 ? 20 : -1) < 0 && errno != EINTR)
+        if (fds[1].fd < 0 && (timeout < 0 || timeout > 20))
+            timeout = 20;
+        if (poll(fds, 2, timeout) < 0 && errno != EINTR)
             return;
         if (fds[0].revents && read(ui->wake_fd, &count, sizeof count) < 0)
             continue;

@@ -151,7 +151,7 @@ static bool target_service(struct vcpu_head *head, unsigned *counted)
     uint32_t pending = atomic_load(&head->pending);
     if (head->trap && !cpu->waiting_sipi && cpu_serve_traps(cpu)) {
         ++*counted;
-        return true;
+        return !cpu->halted; // by a triple fault
     }
     if (!pending)
         return may_run(cpu, counted);

@@ -257,7 +257,6 @@ void cpu_refine_exception(struct x86_cpu *cpu);
 void cpu_deliver_exception(struct x86_cpu *cpu);
 void cpu_deliver_interrupt(struct x86_cpu *cpu, uint8_t vector);
 void cpu_deliver_nmi(struct x86_cpu *cpu);
-void cpu_deliver_debug(struct x86_cpu *cpu); // #DB as a trap, or of an instruction breakpoint; DR6 is set already
 
 // ---- debug registers (debug.c)
 uint64_t cpu_read_dr(struct x86_cpu *cpu, unsigned dr); // MOV: raise

@@ -6,6 +6,7 @@
 // it), and what data breakpoints saw (softmmu/watch.h). The loop's service delivers it before any interrupt; a fault of the
 // same instruction drops it. Instruction breakpoints are compared there, too: while one is enabled, blocks have one
 // instruction each and go through the loop.
+#include "exec/engine.h"
 #include "target/i386/cpu.h"
 #include "target/i386/segment.h"
 #include "util/log.h"
@@ -80,7 +81,11 @@ static void report(struct x86_cpu *cpu, uint64_t bits)
         cpu->dr[6] &= ~(uint64_t)DR6_BREAKPOINTS;
     cpu->dr[6] |= bits;
     cpu->halted = false;
-    cpu_deliver_debug(cpu);
+    cpu->exception.valid = true;
+    cpu->exception.has_error = cpu->exception.software = false;
+    cpu->exception.vector = VEC_DB;
+    cpu->exception.error = 0;
+    engine_deliver(&cpu->head);
 }
 
 bool cpu_serve_traps(struct x86_cpu *cpu)

@@ -296,8 +296,3 @@ void cpu_deliver_nmi(struct x86_cpu *cpu)
     cpu->nmi_blocked = true;
     deliver(cpu, (struct event){ .vector = VEC_NMI, .external = true, .return_rip = cpu->head.rip });
 }
-
-void cpu_deliver_debug(struct x86_cpu *cpu)
-{
-    deliver(cpu, (struct event){ .vector = VEC_DB, .return_rip = cpu->head.rip });
-}

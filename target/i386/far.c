@@ -211,8 +211,10 @@ static void return_to(struct x86_cpu *cpu, struct stack *stack, uint16_t selecto
         gp(cpu, selector);
     if (!(s.attr & SEG_P))
         cpu_raise_error(cpu, VEC_NP, selector & 0xfffc);
+    if (in_long_mode(cpu) && (s.attr & (SEG_L | SEG_DB)) == (SEG_L | SEG_DB))
+        gp(cpu, selector);
     rip &= code_mask(cpu, &s);
-    if (!canonical(rip))
+    if (!canonical(rip) || (code_mask(cpu, &s) != ~0ull && rip > s.limit))
         cpu_raise_error(cpu, VEC_GP, 0);
     stack->sp += pop;
     bool outward = rpl > cpu->cpl;

@@ -436,6 +436,12 @@ void helper_invpcid(struct vcpu_head *head, uint64_t type, uint64_t va)
         cpu_raise_error(cpu, VEC_GP, 0);
 }
 
+void helper_check_alignment(struct vcpu_head *head, uint64_t va, uint64_t mask)
+{
+    if (va & mask)
+        cpu_raise_error(x86_of(head), VEC_AC, 0);
+}
+
 void helper_check_canonical(struct vcpu_head *head, uint64_t va)
 {
     if ((uint64_t)((int64_t)(va << 16) >> 16) != va)

@@ -214,6 +214,8 @@ uint64_t helper_string(struct vcpu_head *head, uint64_t how)
     struct string s = decode(head, how);
     if (s.rep && !(s.cpu->regs[R_RCX] & s.mask))
         return 0;
+    if (cpu_block_flags(s.cpu) & BF_ALIGN_CHECK && ((uses_source(&s) ? s.source : 0) | (uses_destination(&s) ? s.destination : 0)) & ((1u << s.size) - 1))
+        cpu_raise_error(s.cpu, VEC_AC, 0);
     uint64_t n = s.rep ? chunk(&s) : 1, done = 0;
     bool stop = false;
     if (n > 1 && s.what == MOVS)

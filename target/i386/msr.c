@@ -58,6 +58,15 @@ static bool must_be_canonical(uint32_t msr)
            msr == MSR_SYSENTER_ESP || msr == MSR_SYSENTER_EIP;
 }
 
+// Each byte a memory type: UC WC WT WP WB UC- are 0, 1, 4 to 7 [SDM 3A 11.12.2].
+static bool pat_is_good(uint64_t value)
+{
+    for (unsigned i = 0; i < 64; i += 8)
+        if (value >> i & 0xf8 || (value >> i & 6) == 2)
+            return false;
+    return true;
+}
+
 uint64_t cpu_read_tsc(struct x86_cpu *cpu)
 {
     uint64_t ns = (uint64_t)cpu->host->time_ns(cpu->host_opaque);
@@ -94,7 +103,7 @@ void cpu_write_msr(struct x86_cpu *cpu, uint32_t msr, uint64_t value)
         cpu_raise_error(cpu, VEC_GP, 0);
     uint64_t *field = plain(cpu, msr);
     if (field) {
-        if (msr == MSR_XSS && value)
+        if ((msr == MSR_XSS && value) || (msr == MSR_PAT && !pat_is_good(value)))
             cpu_raise_error(cpu, VEC_GP, 0);
         *field = value;
         return;

@@ -88,8 +88,17 @@ struct gen_mem gen_address(struct translator *t, const struct insn *in)
 
 // ---- memory
 
+// CR0.AM, EFLAGS.AC and CPL 3 together, which hardly anybody has: #AC for what is not aligned, up to 8 bytes.
+static void check_alignment(struct translator *t, unsigned size, const struct gen_mem *m)
+{
+    ir_var va = gen_lea_op(t, m->addr32 ? 2 : 3, m->base, m->index, m->scale, m->disp);
+    gen_call(t, H_check_alignment, IR_NONE, 2, va, gen_const(t, (1 << size) - 1));
+}
+
 static struct ir_op *memory_op(struct translator *t, enum ir_opcode opcode, unsigned size, const struct gen_mem *m)
 {
+    if (t->flags & BF_ALIGN_CHECK && opcode != IR_GRMWST && size >= 1 && size <= 3)
+        check_alignment(t, size, m);
     uint16_t site = gen_site(t);
     struct ir_op *op = ir_append(t->ir, opcode, size);
     unsigned first = op->defs + (opcode == IR_GRMWST);

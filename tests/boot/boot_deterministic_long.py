@@ -54,7 +54,7 @@ def planted_ram(where):
 
 
 def planted_register(where):
-    assert 'cpu0' in planted(where, 'r15.60', 234567890)
+    assert 'cpu0' in planted(where, 'rsp.4', 234567890)
 
 
 def main():

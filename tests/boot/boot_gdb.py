@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # ramjet-test: timeout=400
-"""The gdb stub under Debian's kernel: a counted boot prints the same bytes with a debugger that stops it hundreds of times; and gdb itself
-on a running guest with two vCPUs: breakpoints, watchpoints, steps across interrupts, Ctrl-C, detach and reattach."""
+"""The gdb stub under Debian's kernel: a counted boot prints the same bytes, and has the same digests of its whole state, with a debugger
+that stops it hundreds of times; and gdb itself on a running guest with two vCPUs: breakpoints, watchpoints, steps across interrupts,
+Ctrl-C, detach and reattach."""
 import os
 import re
 import shutil
@@ -31,11 +32,22 @@ def symbols(text):
 
 # ---- counted
 
-def start(extra):
-    cmd = EMU + ['-icount', 'shift=1', '-rtc', 'base=2026-01-01', '-m', '256M', '-nodefaults', '-display', 'none', '-no-reboot', '-smp', '2',
+def start(digests, extra):
+    cmd = EMU + ['-icount', 'shift=1,sleep=off', '-rtc', 'base=2026-01-01', '-digest-every', f'200000000,file={digests}', '-m', '256M', '-nodefaults', '-display', 'none', '-no-reboot', '-smp', '2',
                  '-serial', 'stdio', '-kernel', guest.kernel(), '-initrd', guest.initrd('gdb', {}, LIST + '; cat /proc/interrupts; poweroff -f'),
                  '-append', 'console=ttyS0 panic=-1 nokaslr'] + extra
     return subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def plain():
+    with tempfile.TemporaryDirectory() as d:
+        return finish(start(d + '/digests', [])), digests(d)
+
+
+def digests(d):
+    lines = open(d + '/digests').read().splitlines()
+    assert len(lines) > 50 and all(x.startswith('digest ') for x in lines), lines[:5]
+    return lines
 
 
 def finish(p):
@@ -44,10 +56,10 @@ def finish(p):
     return out
 
 
-def debugged(want):
+def debugged(want, want_digests):
     s = symbols(want.decode())
     with tempfile.TemporaryDirectory() as d:
-        p = start(['-S', '-gdb', f'unix:{d}/gdb', '-monitor', 'none'])
+        p = start(d + '/digests', ['-S', '-gdb', f'unix:{d}/gdb', '-monitor', 'none'])
         try:
             with Remote(d + '/gdb', timeout=120) as g:
                 threads = set()
@@ -76,13 +88,18 @@ def debugged(want):
                 assert len(threads) == 2, threads
                 r = g.go()
                 assert r == {'exit': 0}, r
-            got = finish(p)
+            got, got_digests = finish(p), digests(d)
         finally:
             p.kill()
             p.wait()
     for n, (a, b) in enumerate(zip(want.splitlines(), got.splitlines())):
         assert a == b, f'line {n + 1}: {a.decode()!r} became {b.decode()!r}'
     assert want == got, f'{len(want)} bytes became {len(got)}'
+    for a, b in zip(want_digests, got_digests):
+        assert a == b, f'{a} became {b}'
+    equal = len(want_digests) == len(got_digests)
+    assert equal, f'{len(want_digests)} digests became {len(got_digests)}'
+    tap.note(f'{len(got_digests)} digests are the same')
 
 
 # ---- gdb on a running guest
@@ -167,9 +184,9 @@ def left_alone(v, path, s):
 
 def main():
     t = tap.Tap()
-    want = t.case('a counted boot', lambda: finish(start([])))
+    want = t.case('a counted boot', plain)
     if want:
-        t.case('the same with a debugger', debugged, want)
+        t.case('the same with a debugger', debugged, *want)
     if shutil.which('gdb'):
         with vm.VM(EMU, ['-m', '256M', '-smp', '2', '-kernel', guest.kernel(), '-initrd', guest.initrd(), '-append', 'console=ttyS0 nokaslr quiet']) as v:
             def ready():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# ramjet-test: timeout=400
+# ramjet-test: timeout=400 every-build
 """The demo's steps on Debian's amd64 kernel: boot, plug 1 GiB, fill a tmpfs that needs it, unplug, power off."""
 import os
 import sys

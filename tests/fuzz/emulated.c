@@ -154,6 +154,7 @@ static void load_state(struct x86_cpu *cpu, const struct fuzz_state *s, bool com
     cpu->inhibit = 0;
     cpu->head.site = 0;
     cpu->head.pending = 0;
+    cpu->head.trap = 0;
     cpu_set_eflags(cpu, s->rflags);
     cpu->seg[SEG_FS].base = s->fs_base;
     cpu->seg[SEG_GS].base = s->gs_base;

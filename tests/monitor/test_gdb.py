@@ -38,7 +38,8 @@ class Machine:
         if not for_ever:
             cmd += ['-no-reboot', '-device', 'isa-debug-exit,iobase=0x501,iosize=2']
         cmd += (['-gdb', 'unix:' + self.path] if gdb else []) + (['-S'] if stop else []) + (['-icount', 'shift=1'] if counted else [])
-        self.p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with open(self.dir + '/out', 'wb') as out, open(self.dir + '/err', 'wb') as err:   # files: nothing waits for a reader
+            self.p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
 
     def __enter__(self):
         return self
@@ -46,15 +47,14 @@ class Machine:
     def __exit__(self, *exc):
         self.p.kill()
         self.p.wait()
-        self.p.stdout.close()
-        self.p.stderr.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def end(self, status=1):
         """Wait for the end; what the guest printed."""
-        out, err = self.p.communicate(timeout=60 * SLOW)
-        assert self.p.returncode == status, f'exit {self.p.returncode}: {err.decode()[-300:]} {out.decode()[-300:]}'
-        return out.decode()
+        self.p.wait(60 * SLOW)
+        out, err = (open(f'{self.dir}/{n}', errors='replace').read() for n in ('out', 'err'))
+        assert self.p.returncode == status, f'exit {self.p.returncode}: {err[-300:]} {out[-300:]}'
+        return out
 
     def hmp(self, line):
         s = Remote(self.hmp_path, hello=False).s
@@ -711,7 +711,7 @@ def fuzz():
             sizes = [size for _, size in g.layout()]
         sent = 0
         while sent < 2000:
-            assert m.p.poll() is None, m.p.communicate()
+            assert m.p.poll() is None, open(m.dir + '/err').read()[-500:]
             with Remote(m.path, hello=False) as g:
                 g.s.setblocking(False)
                 for _ in range(r.randrange(1, 120)):

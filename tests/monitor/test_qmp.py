@@ -172,7 +172,7 @@ def several():
     d = f'/tmp/ramjet-qmp-{os.getpid()}'
     second, third = d + '.2', d + '.3'
     with machine('-qmp', f'unix:{second},server=on,wait=off', '-chardev', f'socket,id=c3,path={third},server=on,wait=off', '-mon',
-                 'chardev=c3,mode=control') as v, Client(v.qp) as a, Client(second, negotiate=False) as b, Client(third) as c:
+                 'chardev=c3,mode=control', '-chardev', 'pty,id=serial9', '-chardev', f'socket,id=idle,path={second}.idle,server=on,wait=off') as v, Client(v.qp) as a, Client(second, negotiate=False) as b, Client(third) as c:
         b.refused('CommandNotFound', 'Expecting capabilities', 'stop')
         a.cmd('cont')
         equal(c.event('RESUME')['event'], 'RESUME')
@@ -183,6 +183,10 @@ def several():
             equal(x.event('STOP')['event'], 'STOP')
         labels = [x['label'] for x in a.cmd('query-chardev')]
         assert 'c3' in labels and 'serial0' in labels, labels
+        names = {x['label']: (x['filename'], x['frontend-open']) for x in a.cmd('query-chardev')}
+        equal(names['c3'][1], True)
+        assert names['c3'][0].startswith(f'unix:{third}') and names['serial9'][0].startswith('pty:/dev/pts/'), names
+        equal(names['idle'], (f'disconnected:unix:{second}.idle,server=on', False))
     assert not os.path.exists(second) and not os.path.exists(third)
 
 
@@ -256,6 +260,17 @@ def start_of_a_manager(c):
     properties = {x['name']: x for x in c.cmd('device-list-properties', typename='pc-dimm')}
     equal((properties['slot']['type'], properties['slot']['default-value']), ('int32', -1))
     equal(properties['memdev']['type'], 'link<memory-backend>')
+
+
+def places_of_cpus():
+    """Sockets and NUMA nodes as -smp and -numa say."""
+    backends = [x for n in 'ab' for x in ('-object', f'memory-backend-ram,id={n},size=512M')]
+    with machine('-smp', '4,sockets=2', *backends, '-numa', 'node,memdev=a,cpus=0-1', '-numa', 'node,memdev=b,cpus=2-3') as v, Client(v.qp) as c:
+        equal([x['props'] for x in c.cmd('query-cpus-fast')],
+              [{'socket-id': i // 2, 'core-id': i % 2, 'thread-id': 0, 'node-id': i // 2} for i in range(4)])
+        equal({x['id']: x['size'] for x in c.cmd('query-memdev')}, {'a': 512 * MIB, 'b': 512 * MIB})
+    with machine() as v, Client(v.qp) as c:
+        equal({x['id']: x['size'] for x in c.cmd('query-memdev')}, {'pc.ram': 1024 * MIB})
 
 
 def dimm(n, addr, slot, size=128 * MIB):
@@ -679,7 +694,7 @@ def deaf_listener():
 
 
 tap = Tap()
-for f in (greeting, next_client, several, pretty, quit_ends, signal_ends, refusals, other_devices, events_of_states, events_of_a_guest, counted_time,
+for f in (greeting, next_client, several, pretty, quit_ends, signal_ends, places_of_cpus, refusals, other_devices, events_of_states, events_of_a_guest, counted_time,
           slow_reader, long_reply, client_gone, deaf_listener):
     tap.case('qmp: ' + f.__name__.replace('_', ' '), f)
 with machine('-name', 'guest=guest 1,debug-threads=on', '-smp', '2') as shared, Client(shared.qp) as client:

@@ -39,12 +39,12 @@ def hmp(path, command):
     return '\n'.join(text.decode().replace('\r', '').split('\n')[1:-1])
 
 
-def run(image, backend, cpus, extra=()):
+def run(image, backend, cpus, extra=(), counted=False):
     with tempfile.TemporaryDirectory() as d:
         sock = d + '/m'
         cmd = EMU + ['-nodefaults', '-vga', 'std', '-display', 'none', '-m', '64M,slots=2,maxmem=1G', '-smp', str(cpus), '-no-reboot',
                      '-accel', f'tcg,backend={backend}' + ''.join(',' + x for x in extra), '-kernel', image,
-                     '-serial', 'stdio', '-monitor', f'unix:{sock},server=on,wait=off', '-device', 'isa-debug-exit,iobase=0x501,iosize=2']
+                     '-serial', 'stdio', '-monitor', f'unix:{sock},server=on,wait=off', '-device', 'isa-debug-exit,iobase=0x501,iosize=2'] + (['-icount', 'shift=0'] if counted else [])
         p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         os.set_blocking(p.stdout.fileno(), False)
         text, plugged, end = '', 0, time.time() + 60 * SLOW
@@ -66,6 +66,8 @@ def run(image, backend, cpus, extra=()):
         assert p.returncode == 1, f'exit status {p.returncode}: {text[-600:]}'
         if cpus == 2 and 'processors' in text:
             assert 'two processors' in text, text[-600:]
+        if counted and 'time' in re.findall(r'^# (?:counted|host) (time)', text, re.M):
+            assert '# counted time' in text, text[-600:]
         assert len(re.findall(r'^ok', text, re.M)) > 0, 'the guest made no checks'
 
 
@@ -75,11 +77,19 @@ def main():
         if os.path.basename(image).startswith('monitor_'):   # driven by tests/monitor
             continue
         name = os.path.basename(image)[:-4]
+        with open(f'{TOP}/tests/tcg/guest/{name}.c') as f:
+            source = f.read()
         for backend in ('x86_64', 'interp'):
-            for cpus in (1, 2):
+            for cpus in (1, 2) if 'start_ap()' in source else (1,):
                 t.case(f'{name} {backend} smp={cpus}', run, image, backend, cpus)
+            if 'counted time' in source:
+                t.case(f'{name} {backend} counted', run, image, backend, 1, (), True)
+        if 'counted time' in source:
+            t.case(f'{name} x86_64 counted, one instruction a block', run, image, 'x86_64', 1, ['max-insns=1'], True)
+            t.case(f'{name} x86_64 counted, unlinked', run, image, 'x86_64', 1, ['chain=off', 'max-insns=3'], True)
         t.case(f'{name} x86_64 one instruction a block', run, image, 'x86_64', 1, ['max-insns=1'])
         t.case(f'{name} x86_64 forced flushes', run, image, 'x86_64', 1, ['flush-every=7'])
+        t.case(f'{name} x86_64 unlinked, checked', run, image, 'x86_64', 1, ['chain=off', 'verify=on'])
     t.done()
 
 

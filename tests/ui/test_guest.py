@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 # ramjet-test: timeout=300
 """The window with Debian's kernel: keys, paste and sendkey reach the guest's console, its picture is shown and scaled, the serial tab
-is a terminal (vi, colours, UTF-8), a DIMM is plugged, used and ejected with the mouse alone."""
+is a terminal (vi, colours, UTF-8), a DIMM is plugged, used and ejected with the mouse alone.
+
+usage: test_guest.py [--pictures DIRECTORY]: also make the pictures of the documentation there."""
 import os
 import re
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from window import Display, Window, guest, needs, tap  # noqa: E402
@@ -84,6 +87,7 @@ def terminal(w):
     w.key('Up', 'Home')
     w.type('>>')
     w.key('Escape')
+    time.sleep(0.7)                  # vi waits whether that is the start of a cursor key
     w.type(':wq\n')
     serial(w, 'clear; cat /tmp/file', r'^>>hello there\nsecond$')
     serial(w, 'seq 1 500 > /tmp/n; less /tmp/n', r'^1$')
@@ -141,6 +145,26 @@ def dimm(w):
     assert 'mem1' not in w.hmp('info memdev')
 
 
+def pictures(w, where):
+    w.select('Screen')
+    w.type('clear; uname -srm; free -m; ls /\n')
+    w.select('Serial 0')
+    w.type('clear; ls --color /sys /proc | head -n 60; uptime\n')
+    w.until('text', lambda: 'load average' in w.text())
+    w.select('Monitor')
+    w.type('info status\nmemory +512M\nmemory +7G\ninfo mem')
+    w.key('Tab')
+    w.until('candidates', lambda: 'memory_size_summary' in w.text())
+    w.select('Memory')
+    w.press('plug-256M')
+    w.until('state', lambda: w.info().count('mapped') == 2, 20)
+    for tab in ('Screen', 'Monitor', 'Serial 0', 'Memory'):
+        w.select(tab)
+        w.tool('mousemove', '700', '620')
+        time.sleep(1.5)
+        w.picture(f"{where}/window-{tab.lower().replace(' 0', '')}.png")
+
+
 def main():
     t = tap.Tap()
     try:
@@ -154,6 +178,8 @@ def main():
                          ('paste types', paste), ('the serial tab is a terminal', terminal), ('scaling and a screenshot', scaling),
                          ('the mouse is taken and let go', grab), ('a DIMM, with the mouse alone', dimm)):
             t.case(name, fn, w)
+        if '--pictures' in sys.argv:
+            t.case('pictures', pictures, w, os.path.abspath(sys.argv[sys.argv.index('--pictures') + 1]))
     t.done()
 
 

@@ -179,8 +179,15 @@ static void test_select(struct terminal *t)
     terminal_pointer(t, &(struct pointer){ .x = 4 + 8 * 18 + 1, .y = 5, .pressed = INPUT_LEFT, .buttons = INPUT_LEFT, .clicks = 1 });
     terminal_pointer(t, &(struct pointer){ .x = 4 + 8 * 3 + 1, .y = 4 + 2 * 16 + 1, .buttons = INPUT_LEFT });
     char *text = terminal_selection(t);
-    tap_ok(text && !strcmp(text, "8901234\nnext"), "a broken line is copied whole: '%s'", text ? text : "");
+    tap_ok(text && !strcmp(text, "8901234\nnext"), "a broken line is copied whole");
     free(text);
+    t->selecting = false;
+    put(t, "!");
+    tap_ok(t->selected, "text elsewhere leaves it");
+    put(t, "\x1b[Hother text");
+    tap_ok(t->selected, "even in its line, before it");
+    put(t, "\x1b[2J");
+    tap_ok(!t->selected, "other text in its place ends it");
     t->selected = t->selecting = false;
     terminal_pointer(t, &(struct pointer){ .x = -50, .y = 9999, .pressed = INPUT_RIGHT, .buttons = INPUT_RIGHT });
     tap_ok(!t->selected, "a pointer outside does no harm");

@@ -36,7 +36,7 @@ class Display:
 
     def __init__(self, size='1400x1100'):
         r, w = os.pipe()
-        self.p = subprocess.Popen(['Xvfb', '-displayfd', str(w), '-screen', '0', size + 'x24', '-nolisten', 'tcp'], pass_fds=(w,),
+        self.p = subprocess.Popen(['Xvfb', '-displayfd', str(w), '-screen', '0', size + 'x24', '-nolisten', 'tcp'], pass_fds=(w,), stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL)
         os.close(w)
         with os.fdopen(r) as f:
@@ -141,7 +141,10 @@ class Window:
             return f.read()
 
     def wait_exit(self, timeout=20):
-        return self.p.wait(timeout * SLOW)
+        status = self.p.wait(timeout * SLOW)
+        if status:
+            print('# ' + self.stderr()[-1500:].replace('\n', '\n# '))
+        return status
 
     # ---- eyes
 
@@ -183,7 +186,7 @@ class Window:
     def picture(self, path, w=None, h=None):
         """A screenshot of the window into a file."""
         size = self.field(r'window (\d+)x(\d+)')
-        subprocess.run(['import', '-window', 'root', '-crop', f'{size[1]}x{size[2]}+0+0', '+repage', path], env=self.env, check=True)
+        subprocess.run(['import', '-window', 'root', '-crop', f'{size[1]}x{size[2]}+0+0', '+repage', '-colors', '48', 'PNG8:' + path], env=self.env, check=True)
 
     # ---- hands
 

@@ -75,11 +75,13 @@ extern uint8_t sti_hlt_after[];
 
 static void shadow_case(const char *name, void *code, uint64_t offset)
 {
-    for (unsigned i = 0; i < 4; i++) { // translated, linked
+    for (unsigned i = 0; i < 8; i++) {
         struct regs r = start(code);
-        send_self(0x50);
+        bool quiet = i < 4; // so that all edges are linked before something is pending
+        if (!quiet)
+            send_self(0x50);
         uint64_t vector = run(r);
-        check(name, seen_count << 16 | vector << 8 | (seen[0].rip - r.rip), 1 << 16 | 3 << 8 | offset);
+        check(name, seen_count << 16 | vector << 8 | (quiet ? 0 : seen[0].rip - r.rip), quiet ? 3 << 8 : 1 << 16 | 3 << 8 | offset);
     }
 }
 
@@ -179,6 +181,49 @@ static bool counted_time(void)
             return false;
     }
     return true;
+}
+
+// ---- what is counted: rax is the time between the two RDTSC, in instructions
+
+#define TIMED(name, text) CODE(name, "rdtsc\n mov %eax, %ebx\n" text "\n rdtsc\n sub %rbx, %rax")
+TIMED(time_nothing, "sti\n nop"); TIMED(time_fault, "ud2"); TIMED(time_int, "int $0x5b"); TIMED(time_rep, "rep movsb"); TIMED(time_load, "mov 0x20(%r14), %ecx");
+asm(".text\nonly_iret: iretq\nskip_ud: addq $2, (%rsp)\n iretq\n");
+extern uint8_t only_iret[], skip_ud[];
+static void point(unsigned vector, const void *to)
+{
+    trap_idt[vector].low = (uint16_t)(uint64_t)to;
+    trap_idt[vector].middle = (uint16_t)((uint64_t)to >> 16);
+}
+
+static uint64_t timed(void *code, uint64_t bytes)
+{
+    struct regs r = start(code);
+    r.rsi = PAGE(1);
+    r.rdi = PAGE(3);
+    r.rcx = bytes;
+    run(r);
+    return trap.rax;
+}
+
+static void counts(void)
+{
+    if (!counted_time())
+        return;
+    point(0x5a, only_iret);
+    point(0x5b, only_iret);
+    point(6, skip_ud);
+    check("four instructions", timed(time_nothing, 0), 4);
+    send_self(0x5a);
+    check("with an interrupt: delivery and IRET", timed(time_nothing, 0), 6);
+    apic_write(0xb0, 0);
+    check("INT n counts once", timed(time_int, 0), 4);
+    check("a fault counts once, its instruction does not", timed(time_fault, 0), 5);
+    check("an access to a device counts once", timed(time_load, 0), 3);
+    check("REP of nothing", timed(time_rep, 0), 3);
+    check("REP: a chunk is 1 + bytes / 64", timed(time_rep, 0x800), 3 + 0x800 / 64);
+    set_gate(6, 1, 0);
+    set_gate(0x5a, 1, 0);
+    set_gate(0x5b, 1, 0);
 }
 
 static void sweep_counts(void)
@@ -350,12 +395,7 @@ static uint8_t ring0_stack[4096] __attribute__((aligned(16)));
 static struct regs user(void *code)
 {
     struct regs r = start(code);
-    window_pt[0x10] = ((uint64_t)code & ~0xfffull) | P_PRESENT | P_USER;
-    window_pt[0x11] = window_pt[0x10] + 0x1000;
-    window_pt[0xff] |= P_USER;
-    r.cs = USER_CS;
-    r.ss = USER_SS;
-    r.rip = PAGE(0x10) + ((uint64_t)code & 0xfff);
+    as_user(&r);
     return r;
 }
 
@@ -475,6 +515,7 @@ int guest_main(void)
     shadows();
     halt();
     sweep_counts();
+    counts();
     priorities();
     pic_timer();
     nmi();

@@ -116,6 +116,69 @@ static void large(void)
     check("1 GiB page gone", attempt(load, PAGES + 0x40000000 + at, false), FAULT(0));
 }
 
+// A large page becomes a table of small ones and a large one again, all without INVLPG.
+static void splitting(void)
+{
+    volatile uint64_t *pd = window_pd, *split = second_pt;
+    uint64_t base = (uint64_t)page_a & ~0x1fffffull, va = PAGES + 0x400000, offset = (uint64_t)page_a & 0x1fffff;
+    unsigned slot = (unsigned)(offset >> 12);
+    page_a[0] = 0xaaaa;
+    page_b[0] = 0xbbbb;
+    for (unsigned round = 0; round < 4; round++) {
+        pd[2] = base | P_LARGE | RW;
+        check("large", get(va + offset), 0xaaaa);
+        put(va + offset + 8, round);
+        for (unsigned i = 0; i < 512; i++)
+            split[i] = (base + i * 0x1000ull) | RW;
+        pd[2] = (uint64_t)split | RW;
+        check("split: the same bytes", get(va + offset + 8), round);
+        check("split: A in the small entry", split[slot] & BITS, P_ACCESSED);
+        put(va + offset + 8, round + 1);
+        check("split: D in the small entry", split[slot] & BITS, BITS);
+        split[slot] = (uint64_t)page_b | RW;
+        check("split: one page moved", get(va + offset), 0xbbbb);
+        split[slot] = (base + slot * 0x1000ull) | P_PRESENT;
+        check("split: one page read-only", attempt(store, va + offset, false), FAULT(3));
+        split[slot] = 0;
+        check("split: one page absent", attempt(load, va + offset, false), FAULT(0));
+        pd[2] = base | P_LARGE | RW;
+        check("large again", get(va + offset + 8), round + 1);
+        pd[2] = base | P_LARGE | P_PRESENT;
+        check("large, read-only", attempt(store, va + offset, false), FAULT(3));
+        pd[2] = base | P_LARGE | RW | P_NX;
+        check("large, NX", attempt((void *)(va + ((uint64_t)nothing & 0x1fffff)), 0, false), FAULT(17));
+    }
+    pd[2] = 0;
+}
+
+// Rights are those of all levels together, and each level may change.
+static void levels(void)
+{
+    volatile uint64_t *entries[] = { own_pml4 + 1, window_pdpt, window_pd, window_pt + 5 };
+    PT(0x10) = ((uint64_t)load & ~0xfffull) | P_PRESENT | P_USER;
+    for (unsigned i = 0; i < 4; i++) {
+        PT(5) = (uint64_t)page_a | RW | P_USER;
+        check("all levels allow it", attempt(store, PAGE(5), true), FINE);
+        *entries[i] &= ~P_WRITE;
+        check("one level read-only", attempt(store, PAGE(5), false), FAULT(3));
+        *entries[i] |= P_WRITE;
+        check("writable again", attempt(store, PAGE(5), false), FINE);
+        *entries[i] |= P_NX;
+        check("one level NX", attempt((void *)PAGE(5), 0, false), FAULT(17));
+        *entries[i] &= ~P_NX;
+        *entries[i] &= ~P_ACCESSED;
+        get(PAGE(5));
+        check("A at that level", *entries[i] & P_ACCESSED, P_ACCESSED);
+        if (i == 3) {
+            *entries[i] &= ~P_USER;
+            check("a supervisor's page", attempt(load, PAGE(5), true), FAULT(5));
+        }
+        *entries[i] &= ~P_PRESENT;
+        check("one level absent", attempt(load, PAGE(5), false), FAULT(0));
+        *entries[i] |= P_PRESENT;
+    }
+}
+
 static void permissions(void)
 {
     PT(0x10) = ((uint64_t)load & ~0xfffull) | P_PRESENT | P_USER;
@@ -193,6 +256,8 @@ int guest_main(void)
     changes();
     accessed_dirty();
     large();
+    splitting();
+    levels();
     permissions();
     roots();
     return guest_failures ? 1 : 0;

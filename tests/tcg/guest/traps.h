@@ -161,6 +161,16 @@ static inline struct regs regs_for(const void *code)
                       .rip = (uint64_t)code, .cs = KERNEL_CS, .rflags = 2, .rsp = PAGE(0x100), .ss = KERNEL_SS };
     return r;
 }
+// The same registers in user mode; the snippet is mapped at page 0x10, its stack page gets the user bit.
+static inline void as_user(struct regs *r)
+{
+    window_pt[0x10] = (r->rip & ~0xfffull) | P_PRESENT | P_USER;
+    window_pt[0x11] = window_pt[0x10] + 0x1000;
+    window_pt[0xff] |= P_USER;
+    r->cs = USER_CS;
+    r->ss = USER_SS;
+    r->rip = PAGE(0x10) + (r->rip & 0xfff);
+}
 // Returns the vector that ended it; state in `trap`.
 static inline uint64_t run(struct regs r)
 {
