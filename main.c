@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "backends/memory_backend.h"
 #include "chardev/chardev.h"
+#include "consoles.h"
 #include "gdbstub/gdbstub.h"
 #include "hw/pc/pc.h"
 #include "monitor/internal.h"
@@ -22,8 +23,6 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "util/loop.h"
-
-#define MAX_MONITORS 8
 
 // For the handlers below.
 static struct machine *signal_machine;
@@ -87,58 +86,11 @@ struct session {
     struct machine *machine;
     struct ui *ui;             // NULL: no window
     struct monitor_ui *monitor_ui;
-    struct chardev *monitor_devices[MAX_MONITORS];
+    struct consoles consoles;
     struct monitor *monitors[MAX_MONITORS];
-    size_t device_count, monitor_count;
-    struct { struct chardev *device; bool pretty; } controls[MAX_MONITORS]; // QMP
     struct qmp *qmps[MAX_MONITORS];
-    size_t control_count, qmp_count;
+    size_t monitor_count, qmp_count;
 };
-
-static bool add_monitor_device(struct session *s, struct chardev *c, struct error **errp)
-{
-    if (!c)
-        return true;
-    if (s->device_count == MAX_MONITORS)
-        return error_set(errp, "more than %d monitors", MAX_MONITORS);
-    s->monitor_devices[s->device_count++] = c;
-    return true;
-}
-
-static bool add_control_device(struct session *s, struct chardev *c, bool pretty, struct error **errp)
-{
-    if (!c)
-        return true;
-    if (s->control_count == MAX_MONITORS)
-        return error_set(errp, "more than %d QMP connections", MAX_MONITORS);
-    s->controls[s->control_count].pretty = pretty;
-    s->controls[s->control_count++].device = c;
-    return true;
-}
-
-static bool open_mon(struct session *s, const struct mon_option *o, struct error **errp)
-{
-    struct chardev *c = chardev_find(s->chardevs, o->chardev);
-    if (!c)
-        return error_set(errp, "-mon: chardev \"%s\" not found", o->chardev);
-    return o->control ? add_control_device(s, c, o->pretty, errp) : add_monitor_device(s, c, errp);
-}
-
-// -qmp DEV, -qmp-pretty DEV
-static bool open_qmp(struct session *s, size_t i, struct error **errp)
-{
-    const struct options *o = &s->options;
-    const char *option = o->qmp_pretty[i] ? "qmp-pretty" : "qmp", *value = o->qmps.items[i];
-    struct error *why = NULL;
-    char label[32];
-    snprintf(label, sizeof label, "compat_monitor%zu", o->monitors.count + i);
-    struct chardev *c = chardev_from_legacy(s->chardevs, label, value, &why);
-    if (!why)
-        return add_control_device(s, c, o->qmp_pretty[i], errp);
-    error_prefix(&why, "-%s %s: ", option, value);
-    error_propagate(errp, why);
-    return false;
-}
 
 // -display sdl must have its window. Without -display there is one if a display is there.
 static bool open_window(struct session *s, struct error **errp)
@@ -163,59 +115,6 @@ static bool open_window(struct session *s, struct error **errp)
                 why ? error_message(why) : "no display");
     }
     error_free(why);
-    return true;
-}
-
-// Serial ports and monitors, with QEMU's defaults: a window has both; -nographic and a terminal mean both on stdio.
-static bool open_consoles(struct session *s, struct error **errp)
-{
-    struct options *o = &s->options;
-    char label[32];
-    for (size_t i = 0; i < o->chardevs.count; i++) {
-        if (!chardev_new(s->chardevs, o->chardevs.items[i], errp))
-            return false;
-    }
-    bool default_serial = !o->serials.count && !o->nodefaults, default_monitor = !o->monitors.count && !o->mon_count && !o->qmps.count && !o->nodefaults;
-    if (s->ui) {
-        if (default_serial)
-            o->serials.items[o->serials.count++] = "vc";
-        if (default_monitor)
-            o->monitors.items[o->monitors.count++] = "vc";
-    } else if (default_serial && (o->nographic || isatty(0))) {
-        o->serials.items[o->serials.count++] = default_monitor ? "mon:stdio" : "stdio";
-    }
-    if (o->serials.count > PC_MAX_SERIAL)
-        return error_set(errp, "-serial: at most %d serial ports", PC_MAX_SERIAL);
-    for (size_t i = 0; i < o->serials.count; i++) {
-        struct error *why = NULL;
-        snprintf(label, sizeof label, "serial%zu", i);
-        o->pc.serial[i] = chardev_from_legacy(s->chardevs, label, o->serials.items[i], &why);
-        if (why) {
-            error_prefix(&why, "-serial %s: ", o->serials.items[i]);
-            error_propagate(errp, why);
-            return false;
-        }
-        if (o->pc.serial[i] && !strncmp(o->serials.items[i], "mon:", 4) && !add_monitor_device(s, o->pc.serial[i], errp))
-            return false;
-    }
-    for (size_t i = 0; i < o->monitors.count; i++) {
-        struct error *why = NULL;
-        snprintf(label, sizeof label, "compat_monitor%zu", i);
-        struct chardev *c = chardev_from_legacy(s->chardevs, label, o->monitors.items[i], &why);
-        if (why) {
-            error_prefix(&why, "-monitor %s: ", o->monitors.items[i]);
-            error_propagate(errp, why);
-            return false;
-        }
-        if (!add_monitor_device(s, c, errp))
-            return false;
-    }
-    for (size_t i = 0; i < o->qmps.count; i++)
-        if (!open_qmp(s, i, errp))
-            return false;
-    for (size_t i = 0; i < o->mon_count; i++)
-        if (!open_mon(s, &o->mons[i], errp))
-            return false;
     return true;
 }
 
@@ -268,7 +167,7 @@ static bool start(struct session *s, struct error **errp)
     catch_signals(s->chardevs);
     s->options.pc.input = input_new(s->loop);
     s->options.pc.screen = screen_new();
-    if (!open_window(s, errp) || !open_consoles(s, errp))
+    if (!open_window(s, errp) || !consoles_open(&s->consoles, &s->options, s->chardevs, s->ui != NULL, errp))
         return false;
     s->control = control_new(&s->options.run, &s->options.pc, s->chardevs, errp);
     if (!s->control)
@@ -284,8 +183,8 @@ static bool start(struct session *s, struct error **errp)
         machine_request(s->machine, REQUEST_QUIT);
     if (!add_devices(s, errp) || !pc_start(s->machine, errp) || !control_attach(s->control, s->machine, &(struct control_commands){ monitor_run, qmp_run }, errp))
         return false;
-    for (size_t i = 0; i < s->device_count; i++) {
-        s->monitors[i] = monitor_new(s->machine, s->monitor_devices[i], errp);
+    for (size_t i = 0; i < s->consoles.monitor_count; i++) {
+        s->monitors[i] = monitor_new(s->machine, s->consoles.monitors[i], errp);
         if (!s->monitors[i])
             return false;
         s->monitor_count++;
@@ -294,8 +193,8 @@ static bool start(struct session *s, struct error **errp)
     gdbstub_new(s->machine, &gdb_ops);
     if (o->gdb && !with_option("gdb", o->gdb, gdbstub_open(s->machine->gdbstub, o->gdb, errp), errp))
         return false;
-    for (size_t i = 0; i < s->control_count; i++) {
-        s->qmps[i] = qmp_new(s->machine, s->controls[i].device, s->controls[i].pretty, errp);
+    for (size_t i = 0; i < s->consoles.control_count; i++) {
+        s->qmps[i] = qmp_new(s->machine, s->consoles.controls[i].device, s->consoles.controls[i].pretty, errp);
         if (!s->qmps[i])
             return false;
         s->qmp_count++;

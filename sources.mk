@@ -281,7 +281,7 @@ GENERAL_REGS_SRCS := \
     target/i386/raise.c \
     tcg/cc.c
 
-SRCS := main.c options.c \
+SRCS := main.c consoles.c options.c \
     $(UTIL_SRCS) \
     $(FPU_SRCS) \
     $(REPLAY_SRCS) \
