@@ -134,10 +134,11 @@ def replay(recording, extra, path=None):
     return p.returncode, p.stdout.decode('latin1'), p.stderr.decode()
 
 
-def replayed(recording, extra):
-    status, console, err = replay(recording, extra)
-    assert status == 0, f'status {status}: {err[-400:]}'
-    assert console == recording[1], 'the console differs'
+def replayed(recording, extra, times=1):
+    for _ in range(times):
+        status, console, err = replay(recording, extra)
+        assert status == 0, f'status {status}: {err[-400:]}'
+        assert console == recording[1], 'the console differs'
 
 
 def spoiled(where, recording):
@@ -170,7 +171,8 @@ def main():
                 t.case('the interpreter, its first 300 million', same, where, want, ['-accel', 'tcg,backend=interp'], 2 * EVERY)
         recording = t.case('a typed run is recorded', record, where)
         if recording:
-            t.case('the replay is the same', replayed, recording, [])
+            times = 10 if os.environ.get('RAMJET_LONG') == '1' else 2
+            t.case(f'{times} replays are the same', replayed, recording, [], times)
             t.case('also in short blocks', replayed, recording, ['-accel', 'tcg,max-insns=9'])
             t.case('a spoiled one is found out', spoiled, where, recording)
     t.done()
