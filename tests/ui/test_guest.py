@@ -187,13 +187,12 @@ def grows():
 def pictures(w, where, why):
     if not why:
         w.select('Serial 0')
-        w.type('for i in 1 2 3 4 5; do sleep 99 & done; sh -c "while :; do :; done" & busy=$!; clear\n')
+        w.type('for i in 1 2 3 4 5; do sleep 999 & done; clear\n')
         htop(w, why)
         w.key('F5', 'Down', 'Down')
         time.sleep(2)
         w.picture(f'{where}/window-htop.png')
         quit_htop(w, why)
-        w.type('kill $busy\n')
     w.select('Screen')
     w.type('clear; uname -srm; free -m; ls /\n')
     w.select('Serial 0')
