@@ -100,9 +100,9 @@ static int tcp_socket(const struct chardev *c, bool server, struct error **errp)
         error_set(errp, "chardev '%s': 'path' or 'port' is missing", c->id);
         return -1;
     }
-    int failed = getaddrinfo(host && *host ? host : "localhost", port, &hints, &list);
+    int failed = getaddrinfo(host && *host ? host : "127.0.0.1", port, &hints, &list);
     if (failed) {
-        error_set(errp, "chardev '%s': address %s:%s: %s", c->id, host ? host : "localhost", port, gai_strerror(failed));
+        error_set(errp, "chardev '%s': address %s:%s: %s", c->id, host ? host : "127.0.0.1", port, gai_strerror(failed));
         return -1;
     }
     int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;

@@ -685,13 +685,13 @@ def places():
         assert 'Error' in m.hmp('gdbserver nonsense')
         port = 0
         with socket.socket() as s:
-            s.bind(('localhost', 0))
+            s.bind(('127.0.0.1', 0))
             port = s.getsockname()[1]
         assert 'Waiting' in m.hmp(f'gdbserver tcp::{port}')
-        with socket.create_connection(('localhost', port)) as s:
+        with socket.create_connection(('127.0.0.1', port)) as s:
             s.sendall(Remote.frame('qAttached'))
             equal(s.recv(6, socket.MSG_WAITALL), b'+$1#31')
-        with socket.create_connection(('localhost', port)) as s:
+        with socket.create_connection(('127.0.0.1', port)) as s:
             s.sendall(Remote.frame('?'))
             assert s.recv(100).startswith(b'+')
 
