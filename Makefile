@@ -214,6 +214,7 @@ bench: all
 	@scripts/peer
 	@tests/bench/compare -n $(BENCH_RUNS) $(ARGS) 'build/ramjet' 'qemu-system-x86_64 -accel tcg -cpu max'
 	@tests/bench/plug_time
+	@tests/bench/window_cost
 
 # Random instruction sequences, natively and translated. SEED=n repeats a run, TIME=seconds bounds it.
 SEED ?= 0

@@ -108,6 +108,7 @@ UI_SRCS := \
     ui/status.c \
     ui/tabs.c \
     ui/terminal.c \
+    ui/terminal_modes.c \
     ui/terminal_reflow.c \
     ui/terminal_select.c \
     ui/ui.c \

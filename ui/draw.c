@@ -72,12 +72,37 @@ static void draw_box(struct canvas *c, const struct font *f, struct rect clip, i
         fill(c, rect_cut(sides[i], clip), colour);
 }
 
+// Triangles and arrows, which spleen lacks and full-screen programs mark columns and directions with: 0 to 3, up, right, down,
+// left; -1: another character.
+static int triangle(uint32_t code)
+{
+    static const int arrows[] = { 3, 0, 1, 2 };
+    if (code >= 0x2190 && code <= 0x2193)
+        return arrows[code - 0x2190];
+    return code < 0x25b2 || code > 0x25c5 ? -1 : code < 0x25b6 ? 0 : code < 0x25bc ? 1 : code < 0x25c0 ? 2 : 3;
+}
+
+static void draw_triangle(struct canvas *c, const struct font *f, struct rect clip, int x, int y, int way, uint32_t colour)
+{
+    int base = f->width - 2 * f->zoom, tip = way & 1 ? base : f->height / 3, top = y + (f->height - (way & 1 ? base : tip)) / 2;
+    for (int i = 0; i < tip; i++) {
+        int from_tip = way == 0 || way == 3 ? i : tip - 1 - i, half = (from_tip * base / tip + 2) / 2, middle = base / 2;
+        struct rect line = way & 1 ? (struct rect){ x + f->zoom + i, top + middle - half, 1, 2 * half }
+                                   : (struct rect){ x + f->zoom + middle - half, top + i, 2 * half, 1 };
+        fill(c, rect_cut(line, clip), colour);
+    }
+}
+
 void draw_char(struct canvas *c, const struct font *f, struct rect clip, int x, int y, uint32_t code, uint32_t colour)
 {
     int glyph = code == ' ' || code == 0xa0 ? -2 : font_glyph(f, code);
     canvas_dirty(c, rect_cut(clip, (struct rect){ x, y, f->width, f->height }));
     if (glyph == -2)
         return;
+    if (glyph < 0 && triangle(code) >= 0) {
+        draw_triangle(c, f, clip, x, y, triangle(code), colour);
+        return;
+    }
     if (glyph < 0) {
         draw_box(c, f, clip, x, y, colour);
         return;

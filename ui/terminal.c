@@ -187,12 +187,12 @@ void terminal_write(struct terminal *t, const char *bytes, size_t len)
         t->carry[t->carried++] = *bytes++;
         len--;
         if (t->carried == sizeof t->carry || !unfinished(t->carry, t->carried)) {
-            vterm_input_write(t->vt, t->carry, t->carried);
+            terminal_feed(t, t->carry, t->carried);
             t->carried = 0;
         }
     }
     size_t whole = len - unfinished(bytes, len);
-    vterm_input_write(t->vt, bytes, whole);
+    terminal_feed(t, bytes, whole);
     memcpy(t->carry + t->carried, bytes + whole, len - whole);
     t->carried += (unsigned)(len - whole);
     vterm_screen_flush_damage(t->screen);

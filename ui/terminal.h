@@ -29,6 +29,8 @@ struct terminal {
     bool cursor_visible, alternate, resizing;
     char carry[4];             // start of a character whose rest has not come
     unsigned carried;
+    char modes[60];            // terminal_modes.c: parameters of a CSI ? whose end has not come
+    unsigned modes_count, modes_state;
     int mouse;                 // VTERM_PROP_MOUSE: who wants the pointer
     // terminal_select.c
     struct point anchor, head; // head is where the pointer is; both ends belong to it
@@ -44,6 +46,7 @@ bool terminal_line_is_full(const struct terminal *t, uint64_t number); // it goe
 void terminal_scroll(struct terminal *t, int lines); // positive: back
 void terminal_push(struct terminal *t, struct line *line); // takes it
 void terminal_forget(struct terminal *t);            // all that scrolled out
+void terminal_feed(struct terminal *t, const char *bytes, size_t len); // to libvterm
 void terminal_reflow(struct terminal *t, int columns, int rows);
 bool terminal_is_selected(const struct terminal *t, uint64_t line, int column);
 bool terminal_find_key(struct terminal *t, const struct key *key);

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from window import Display, Window, guest, needs, tap  # noqa: E402
+from window import Display, Window, guest, needs, packages, tap  # noqa: E402
 
 # A shell on the screen's first terminal, too.
 TAIL = "setsid sh -c 'exec sh </dev/tty1 >/dev/tty1 2>&1' &"
@@ -97,6 +97,39 @@ def terminal(w):
     serial(w, 'clear; echo Do\'\'ne', '^Done$')
 
 
+def htop(w, why):
+    """Debian's own htop: what it draws, its keys, a click on its last line; the shell's text is back afterwards."""
+    if why:
+        raise tap.Skip(why)
+    serial(w, 'clear; echo Be""fore', '^Before$')
+    cols, rows = map(int, w.field(r'terminal (\d+)x(\d+)').groups())
+    w.type(f'stty cols {cols} rows {rows}; TERM=xterm-256color LC_ALL=C.UTF-8 /usr/bin/htop -d 5\n')
+    w.until('the last line', lambda: re.search(r'^F1Help +F2Setup.*F10Quit', w.text(), re.M), 30)
+    w.until('the meters', lambda: re.search(r'^ +(0|CPU)?\[\|* +\d+\.\d%\] +Tasks: \d+', w.text(), re.M))
+    lines = w.text().split('\n')
+    assert len(lines) == rows and lines[-1].startswith('F1Help'), 'the whole height is used'
+    assert re.search(r'Mem\[\|+ *[\d.]+[KMG]/\d+M\]', w.text()) and re.search(r'Load average: [\d. ]+$', w.text(), re.M), w.text()
+    head = [i for i, x in enumerate(lines) if re.match(r' +PID USER +PRI +NI +VIRT +RES +SHR S +CPU%.?MEM% +TIME\+ +Command', x)]
+    assert len(head) == 1, w.text()
+    at = lines[head[0]].index('Command')
+    assert any(x[at:].startswith("/usr/bin/htop -d 5") for x in lines[head[0] + 1:]), w.text()
+    w.key('F5')                      # as a tree, with lines that are no ASCII
+    w.until('a tree', lambda: re.search(r'[├└]─ .*htop -d 5', w.text()))
+    w.key('F5')
+    w.until('a list', lambda: '─ ' not in w.text())
+
+
+def quit_htop(w, why):
+    if why:
+        raise tap.Skip(why)
+    x, y = map(int, w.field(r'origin (\d+),(\d+)').groups())
+    cw, ch = map(int, w.field(r'cell (\d+)x(\d+)').groups())
+    lines = w.text().split('\n')
+    w.click(x + lines[-1].index('Quit') * cw + 4, y + (len(lines) - 1) * ch + ch // 2)
+    w.until('the shell again', lambda: 'F10Quit' not in w.text() and 'Before' in w.text())
+    serial(w, 'echo Af""ter', '^After$')
+
+
 def scaling(w):
     w.select('Screen')
 
@@ -151,7 +184,15 @@ def grows():
         w.until('shown whole', lambda: re.search(r'window 1024x820 (.|\n)*picture 1024x768 at 0,26 1024x768 ', w.info()))
 
 
-def pictures(w, where):
+def pictures(w, where, why):
+    if not why:
+        w.select('Serial 0')
+        w.type('for i in 1 2 3 4 5; do sleep 999 & done; clear\n')
+        htop(w, why)
+        w.key('F5', 'Down', 'Down')
+        time.sleep(2)
+        w.picture(f'{where}/window-htop.png')
+        quit_htop(w, why)
     w.select('Screen')
     w.type('clear; uname -srm; free -m; ls /\n')
     w.select('Serial 0')
@@ -173,20 +214,26 @@ def pictures(w, where):
 
 def main():
     t = tap.Tap()
+    files, why = {}, None
     try:
         needs()
-        initrd = guest.initrd('window', tail=TAIL)
+        try:
+            files = packages.files(packages.HTOP, packages.HTOP_FILES)
+        except guest.GuestError as e:
+            why = str(e)
+        initrd = guest.initrd('window', files, tail=TAIL)
     except (tap.Skip, guest.GuestError) as e:
         print(f'1..0 # SKIP {e}')
         return
     with Display() as d, Window('-initrd', initrd, '-append', 'console=tty0 console=ttyS0', display=d) as w:
-        for name, fn in (('Debian boots in the window', boot), ('typed and sent keys reach the guest', keys), ('no key stays down', stuck),
-                         ('paste types', paste), ('the serial tab is a terminal', terminal), ('scaling and a screenshot', scaling),
+        for name, fn, *more in (('Debian boots in the window', boot), ('typed and sent keys reach the guest', keys), ('no key stays down', stuck),
+                         ('paste types', paste), ('the serial tab is a terminal', terminal), ("Debian's htop", htop, why),
+                         ('quits by a click', quit_htop, why), ('scaling and a screenshot', scaling),
                          ('the mouse is taken and let go', grab), ('a DIMM, with the mouse alone', dimm)):
-            t.case(name, fn, w)
+            t.case(name, fn, w, *more)
         t.case('a larger picture makes the window larger', grows)
         if '--pictures' in sys.argv:
-            t.case('pictures', pictures, w, os.path.abspath(sys.argv[sys.argv.index('--pictures') + 1]))
+            t.case('pictures', pictures, w, os.path.abspath(sys.argv[sys.argv.index('--pictures') + 1]), why)
     t.done()
 
 

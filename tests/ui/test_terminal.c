@@ -215,6 +215,28 @@ static void test_random(struct terminal *t)
     tap_ok(t->count <= SCROLL_BACK, "random output at random sizes");
 }
 
+// Several private modes in one sequence, as ncurses asks for the mouse, in all ways that it can be cut.
+static void test_modes(struct terminal *t, struct sent *sent)
+{
+    static const char on[] = "\x1b[?1006;1000h";
+    size(t, 40, 10);
+    for (size_t cut = 0; cut < sizeof on; cut++) {
+        terminal_write(t, on, cut);
+        terminal_write(t, on + cut, sizeof on - 1 - cut);
+        sent->len = 0;
+        terminal_pointer(t, &(struct pointer){ .x = 30, .y = 30, .pressed = INPUT_LEFT, .buttons = INPUT_LEFT });
+        terminal_pointer(t, &(struct pointer){ .x = 30, .y = 30, .released = INPUT_LEFT });
+        if (strcmp(sent->len ? sent->text : "", "\x1b[<0;4;2M\x1b[<0;4;2m"))
+            break;
+        put(t, "\x1b[?1006;1000l");
+        if (t->mouse != VTERM_PROP_MOUSE_NONE || !tap_ok(true, "modes cut at %zu", cut))
+            break;
+        if (cut == sizeof on - 1)
+            return;
+    }
+    tap_ok(false, "several private modes at once; sent '%s'", sent->len ? sent->text : "");
+}
+
 int main(void)
 {
     struct sent sent = { .len = 0 };
@@ -224,6 +246,7 @@ int main(void)
     test_reflow(t);
     test_keys(t, &sent);
     test_select(t);
+    test_modes(t, &sent);
     test_random(t);
     terminal_free(t);
     return tap_done();

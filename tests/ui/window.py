@@ -15,7 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + '/scripts')
-from testlib import guest, tap, vm   # noqa: E402
+from testlib import guest, packages, tap, vm   # noqa: E402
 
 SLOW = float(os.environ.get('RAMJET_SLOW') or 1)
 TOOLS = ('Xvfb', 'xdotool', 'import')
