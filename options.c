@@ -560,7 +560,7 @@ static bool parse_mon(struct options *o, const char *text, struct error **errp)
     for (unsigned i = 0; ok && i < p.count; i++) {
         const struct pair *pair = &p.items[i];
         if (!strcmp(pair->key, "chardev"))
-            mon.chardev = pair->value;
+            snprintf(mon.chardev, sizeof mon.chardev, "%s", pair->value);
         else if (!strcmp(pair->key, "mode") && (!strcmp(pair->value, "readline") || !strcmp(pair->value, "control")))
             mon.control = *pair->value == 'c';
         else if (!strcmp(pair->key, "mode"))
@@ -570,7 +570,8 @@ static bool parse_mon(struct options *o, const char *text, struct error **errp)
         else
             ok = invalid("mon", text, pair->key, known, sizeof known / sizeof *known, errp);
     }
-    if (ok && !mon.chardev)
+    free(p.text);
+    if (ok && !*mon.chardev)
         ok = error_set(errp, "-mon %s: Parameter 'chardev' is missing", text);
     if (ok && mon.pretty && !mon.control)
         ok = error_set(errp, "-mon %s: 'pretty' is for mode=control", text);
@@ -587,18 +588,20 @@ static bool parse_name(struct options *o, const char *text, struct error **errp)
 {
     static const char *const known[] = { "guest", "process", "debug-threads" };
     struct pairs p;
-    if (!split(&p, "name", text, "guest", errp))
-        return false;
-    for (unsigned i = 0; i < p.count; i++) {
+    bool ok = split(&p, "name", text, "guest", errp);
+    for (unsigned i = 0; ok && i < p.count; i++) {
         bool is_known = false;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
             is_known |= !strcmp(known[k], p.items[i].key);
-        if (!is_known)
-            return invalid("name", text, p.items[i].key, known, sizeof known / sizeof *known, errp);
-        if (!strcmp(p.items[i].key, "guest"))
-            o->name = p.items[i].value;
+        if (!is_known) {
+            ok = invalid("name", text, p.items[i].key, known, sizeof known / sizeof *known, errp);
+        } else if (!strcmp(p.items[i].key, "guest")) {
+            snprintf(o->guest_name, sizeof o->guest_name, "%s", p.items[i].value);
+            o->name = o->guest_name;
+        }
     }
-    return true;
+    free(p.text);
+    return ok;
 }
 
 static bool help_or_list(struct options *o, struct text_list *list, const char *option, const char *value, void (*help)(void (*)(void *, const char *), void *),

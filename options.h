@@ -14,7 +14,7 @@ struct error;
 #define MAX_LISTED 320
 struct text_list { const char *items[MAX_LISTED]; size_t count; };
 #define MAX_MON_OPTIONS 16
-struct mon_option { const char *chardev; bool control, pretty; }; // -mon
+struct mon_option { char chardev[128]; bool control, pretty; }; // -mon
 struct options {
     struct pc_options pc;
     struct run_options run;
@@ -23,6 +23,7 @@ struct options {
     struct mon_option mons[MAX_MON_OPTIONS];
     size_t mon_count;
     char memory_backend[256]; // -machine memory-backend=
+    char guest_name[256]; // -name
     const char *name, *log_items, *log_file;
     const char *gdb; // NULL: none
     bool vga_given;

@@ -66,7 +66,8 @@ static struct text rebreak(struct terminal *t, int columns, size_t *cursor_row, 
             capacity = (length + count) * 2 + 256;
             whole = realloc(whole, capacity * sizeof *whole);
         }
-        memcpy(whole + length, row, count * sizeof *row);
+        if (count)
+            memcpy(whole + length, row, count * sizeof *row);
         length += count;
         if (count == (unsigned)t->columns && n != last)
             continue; // goes on
