@@ -17,7 +17,8 @@ static void add(struct text *text, const struct cell *cells, size_t count)
     }
     struct line *line = malloc(sizeof *line + count * sizeof *cells);
     line->count = (unsigned)count;
-    memcpy(line->cells, cells, count * sizeof *cells);
+    if (count)
+        memcpy(line->cells, cells, count * sizeof *cells);
     text->lines[text->count++] = line;
 }
 
