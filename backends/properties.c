@@ -259,7 +259,9 @@ bool backend_set(struct memory_backend *backend, const char *name, const char *v
         backend_advise(backend, backend->ram->host, backend->ram->size);
         return true;
     }
-    return error_set(errp, "cannot change property %s of %s", name, backend->type);
+    if (!strcmp(name, "size"))
+        return error_set(errp, "cannot change property size of %s", backend->type);
+    return error_set(errp, "cannot change property value: '%s' of %s is fixed from the start", name, backend->type);
 }
 
 // ---- value to text

@@ -165,3 +165,9 @@ bool info_mtree(struct machine *machine, char *arguments, const struct output *o
     }
     return true;
 }
+
+// There is no such device; clients ask all the same, and know this answer.
+bool info_balloon(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    return error_set_class(errp, ERROR_DEVICE_NOT_ACTIVE, "No balloon device has been activated");
+}

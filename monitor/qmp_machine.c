@@ -12,6 +12,7 @@
 #include "hw/pc/internal.h"
 #include "hw/pc/numa.h"
 #include "monitor/internal.h"
+#include "monitor/object_tree.h"
 
 json_t *qmp_capabilities(struct machine *machine, const json_t *arguments, struct error **errp)
 {
@@ -84,21 +85,38 @@ json_t *qmp_query_kvm(struct machine *machine, const json_t *arguments, struct e
     return json_pack("{s:b,s:b}", "enabled", 0, "present", 0);
 }
 
-// All vCPUs take turns on this thread.
-json_t *qmp_query_cpus(struct machine *machine, const json_t *arguments, struct error **errp)
+static json_t *cpu_place(struct machine *machine, unsigned i)
 {
     const struct numa *numa = pc_numa(machine);
     unsigned cores = numa_cpus_per_socket(numa);
+    json_t *place = json_pack("{s:i,s:i,s:i}", "socket-id", i / cores, "core-id", i % cores, "thread-id", 0);
+    if (numa->count)
+        json_object_set_new(place, "node-id", json_integer(numa->cpu_node[i]));
+    return place;
+}
+
+// All vCPUs take turns on this thread.
+json_t *qmp_query_cpus(struct machine *machine, const json_t *arguments, struct error **errp)
+{
     json_t *list = json_array();
     for (unsigned i = 0; i < machine->cpu_count; i++) {
         char path[64];
         snprintf(path, sizeof path, "/machine/unattached/device[%u]", i);
-        json_t *place = json_pack("{s:i,s:i,s:i}", "socket-id", i / cores, "core-id", i % cores, "thread-id", 0);
-        if (numa->count)
-            json_object_set_new(place, "node-id", json_integer(numa->cpu_node[i]));
         json_array_append_new(list, json_pack("{s:i,s:s,s:i,s:s,s:o}", "cpu-index", i, "qom-path", path, "thread-id", (int)gettid(), "target",
-                                              "x86_64", "props", place));
+                                              "x86_64", "props", cpu_place(machine, i)));
     }
+    return list;
+}
+
+json_t *qmp_query_hotpluggable_cpus(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    char *type = object_cpu_type(machine), path[64];
+    json_t *list = json_array();
+    for (unsigned i = machine->cpu_count; i-- > 0;) {
+        snprintf(path, sizeof path, "/machine/unattached/device[%u]", i);
+        json_array_append_new(list, json_pack("{s:o,s:i,s:s,s:s}", "props", cpu_place(machine, i), "vcpus-count", 1, "qom-path", path, "type", type));
+    }
+    free(type);
     return list;
 }
 

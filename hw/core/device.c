@@ -156,8 +156,8 @@ bool device_set(struct device *device, const char *property, const char *value, 
     if (!p && strcmp(property, "id"))
         return unknown_property(device->type, property, errp);
     if (device->realized)
-        return error_set(errp, "Attempt to set property '%s' on device '%s' (type '%s') after it was realized", property,
-                         device->id ? device->id : "", device->type->name);
+        return error_set(errp, "Attempt to set %sproperty '%s' on device '%s' (type '%s') after it was realized",
+                         p && p->type == PROPERTY_BACKEND ? "link " : "", property, device->id ? device->id : "", device->type->name);
     if (!p)
         return set_id(device, value, errp);
     if (p->read_only)
