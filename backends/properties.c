@@ -132,8 +132,10 @@ static bool set_threads(struct memory_backend *backend, const struct backend_pro
     uint64_t n;
     if (!parse_u64(value, &n, NULL) || n > MAX_THREADS)
         return error_set(errp, "Parameter '%s' expects a number from 1 to %d, not '%s'", p->name, MAX_THREADS, value);
+    if (!n)
+        return error_set(errp, "property '%s' of %s doesn't take value '0'", p->name, backend->type);
     *field = (uint32_t)n;
-    return n || error_set(errp, "property '%s' of %s doesn't take value '0'", p->name, backend->type);
+    return true;
 }
 
 static bool set_word(const char *const *words, int count, int *field, const char *name, const char *value, struct error **errp)
