@@ -98,8 +98,9 @@ static bool number(const char *option, const struct pair *p, uint64_t max, uint6
 
 static bool parse_machine(struct options *o, const char *text, struct error **errp)
 {
-    static const char *const known[] = { "type", "acpi", "unpack", "accel", "memory-backend" };
+    static const char *const known[] = { "type", "acpi", "unpack", "accel", "memory-backend", "mem-merge", "dump-guest-core" };
     struct pairs p;
+    bool flag = true;
     if (!strcmp(text, "help")) {
         puts("Supported machines are:\npc                   PC with i440FX and PIIX, memory hotplug (default)");
         return o->done = true;
@@ -127,6 +128,12 @@ static bool parse_machine(struct options *o, const char *text, struct error **er
         } else if (!strcmp(k->key, "memory-backend")) {
             snprintf(o->memory_backend, sizeof o->memory_backend, "%s", k->value);
             o->pc.memory_backend = o->memory_backend;
+        } else if (!strcmp(k->key, "mem-merge")) {
+            ok = on_off("machine", k, &flag, errp);
+            o->no_mem_merge = !flag;
+        } else if (!strcmp(k->key, "dump-guest-core")) {
+            ok = on_off("machine", k, &flag, errp);
+            o->no_core_dump = !flag;
         } else if (!strcmp(k->key, "accel")) {
             if (!strstr(k->value, "tcg"))
                 ok = error_set(errp, "-machine accel=%s: only tcg is there", k->value);

@@ -234,6 +234,8 @@ bool backend_set_initial(struct memory_backend *backend, const char *name, const
     const char *dot = strchr(name, '.');
     bool element = dot && !strncmp(name, "host-nodes.", 11) && dot[1] && dot[1 + strspn(dot + 1, "0123456789")] == 0;
     const struct backend_property *p = backend_property_find(backend->type, element ? "host-nodes" : name);
+    backend->merge_given |= !strcmp(name, "merge");
+    backend->dump_given |= !strcmp(name, "dump");
     return p ? set_value(backend, p, value, errp) : unknown(backend, name, command_line, errp);
 }
 
