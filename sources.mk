@@ -249,6 +249,7 @@ MONITOR_SRCS := \
     monitor/cmd_numa.c \
     monitor/cmd_plug.c \
     monitor/cmd_qom.c \
+    monitor/cmd_save.c \
     monitor/cmd_screen.c \
     monitor/cmd_ui.c \
     monitor/hmp.c \

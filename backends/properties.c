@@ -93,7 +93,9 @@ bool backend_help(const char *options, void (*print)(void *, const char *), void
         return true;
     }
     snprintf(type, sizeof(type), "%.*s", (int)(len < sizeof(type) ? len : 0), options);
-    if (!backend_type_known(type) || (strcmp(rest, ",help") && strcmp(rest, ",?")))
+    size_t all = strlen(rest);
+    bool asked = !strcmp(rest, ",?") || (all >= 5 && !strcmp(rest + all - 5, ",help"));
+    if (!asked || !backend_type_known(type))
         return false;
     snprintf(line, sizeof(line), "%s options:\n", type);
     print(opaque, line);

@@ -81,6 +81,25 @@ bool info_status(struct machine *machine, char *arguments, const struct output *
     return true;
 }
 
+bool info_name(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    if (machine->name)
+        out_printf(out, "%s\n", machine->name);
+    return true;
+}
+
+bool info_uuid(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    out_printf(out, "00000000-0000-0000-0000-000000000000\n"); // nobody can give the machine another
+    return true;
+}
+
+bool info_kvm(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    out_printf(out, "kvm support: not compiled\n");
+    return true;
+}
+
 static void show_chardev(void *opaque, const char *id, const char *what)
 {
     out_printf(opaque, "%s: filename=%s\n", id, what);

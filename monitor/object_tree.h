@@ -41,3 +41,4 @@ bool object_set(struct machine *machine, const struct object *object, const char
 char *object_cpu_type(struct machine *machine);
 // QEMU's name of an enum property_type ("uint32", "str").
 const char *object_property_type(int type);
+const char *object_backend_type(int kind); // of an enum backend_kind

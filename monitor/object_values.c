@@ -127,7 +127,7 @@ static void read_device(struct reader *r, const struct device *d)
 }
 
 // QEMU's names.
-static const char *backend_type_of(enum backend_kind kind)
+const char *object_backend_type(int kind)
 {
     switch (kind) {
     case BACKEND_BOOL: case BACKEND_IGNORED: return "bool";
@@ -161,7 +161,7 @@ static void read_backend(struct reader *r, const struct memory_backend *backend)
 {
     const struct backend_property *p;
     for (size_t i = 0; (p = backend_property(backend->type, i)); i++) {
-        if (p->kind == BACKEND_REFUSED || !strcmp(p->name, "id") || !want(r, p->name, backend_type_of(p->kind)))
+        if (p->kind == BACKEND_REFUSED || !strcmp(p->name, "id") || !want(r, p->name, object_backend_type(p->kind)))
             continue;
         char *text = backend_get(backend, p);
         switch (p->kind) {

@@ -148,7 +148,17 @@ json_t *qmp_query_current_machine(struct machine *machine, const json_t *argumen
     return json_pack("{s:b}", "wakeup-suspend-support", 0);
 }
 
+json_t *qmp_query_target(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    return json_pack("{s:s}", "arch", "x86_64");
+}
+
 // ---- human-monitor-command
+
+static void plain(void *opaque, const char *text)
+{
+    fputs(text, opaque);
+}
 
 // Lines end with \r\n, as on a human monitor's device.
 static void collect(void *opaque, const char *text)
@@ -158,6 +168,20 @@ static void collect(void *opaque, const char *text)
             fputc('\r', out);
         fputc(*text, out);
     }
+}
+
+json_t *qmp_x_query_numa(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        abort();
+    info_numa(machine, NULL, &(struct output){ .print = plain, .opaque = out }, errp);
+    fclose(out);
+    json_t *result = json_pack("{s:o}", "human-readable-text", qmp_text(text, size));
+    free(text);
+    return result;
 }
 
 json_t *qmp_human_monitor_command(struct machine *machine, const json_t *arguments, struct error **errp)

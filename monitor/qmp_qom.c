@@ -106,14 +106,8 @@ json_t *qmp_qom_list_types(struct machine *machine, const json_t *arguments, str
     return list;
 }
 
-json_t *qmp_device_list_properties(struct machine *machine, const json_t *arguments, struct error **errp)
+static json_t *device_properties(const struct device_type *type)
 {
-    const char *name = qmp_string(arguments, "typename");
-    const struct device_type *type = device_type_find(&machine->registry, name);
-    if (!type) {
-        error_set_class(errp, ERROR_DEVICE_NOT_FOUND, "Device '%s' not found", name);
-        return NULL;
-    }
     json_t *list = json_array();
     for (size_t i = 0; i < type->property_count; i++) {
         const struct property *p = &type->properties[i];
@@ -125,6 +119,35 @@ json_t *qmp_device_list_properties(struct machine *machine, const json_t *argume
             json_object_set_new(row, "description", json_string(p->help));
         json_array_append_new(list, row);
     }
+    return list;
+}
+
+json_t *qmp_device_list_properties(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    const char *name = qmp_string(arguments, "typename");
+    const struct device_type *type = device_type_find(&machine->registry, name);
+    if (type)
+        return device_properties(type);
+    error_set_class(errp, ERROR_DEVICE_NOT_FOUND, "Device '%s' not found", name);
+    return NULL;
+}
+
+json_t *qmp_qom_list_properties(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    const char *name = qmp_string(arguments, "typename");
+    const struct device_type *type = device_type_find(&machine->registry, name);
+    const struct backend_property *p;
+    if (type)
+        return device_properties(type);
+    if (!backend_type_known(name)) {
+        error_set_class(errp, ERROR_DEVICE_NOT_FOUND, "Class '%s' not found", name);
+        return NULL;
+    }
+    json_t *list = json_array();
+    json_array_append_new(list, json_pack("{s:s,s:s}", "name", "type", "type", "string"));
+    for (size_t i = 0; (p = backend_property(name, i)); i++)
+        if (p->kind != BACKEND_REFUSED && strcmp(p->name, "id"))
+            json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "name", p->name, "type", object_backend_type(p->kind), "description", p->help));
     return list;
 }
 #endif

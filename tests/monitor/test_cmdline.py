@@ -113,7 +113,8 @@ def memory_accepted():
     if QEMU:
         raise Skip('QEMU runs then')
     for text, size in (('512M', 512), ('256', 256), ('1.5G', 1536), ('size=256M', 256), ('0.25GiB', 256), ('268435456B', 256), ('256MB', 256),
-                       ('0x10000000', 256), ('1G,maxmem=4G', 1024), ('1G,maxmem=1G', 1024), ('1G,slots=0', 1024)):
+                       ('0x10000000', 256), ('1G,maxmem=4G', 1024), ('1G,maxmem=1G', 1024), ('1G,slots=0', 1024), ('0', 128), ('', 128), ('slots=1,maxmem=2G', 128),
+                       ('1.5GB', 1536), ('1G,slots=256,maxmem=8G', 1024)):
         v = vm.VM(EMU, ['-S', '-m', text, *KERNEL])
         try:
             got = v.hmp('info memory_size_summary')

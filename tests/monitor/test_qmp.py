@@ -337,6 +337,11 @@ def paths(c):
     c.refused('GenericError', "Property 'memory-backend-ram.type' is not writable", 'qom-set', path='m1', property='type', value='x')
     c.refused('GenericError', "Attempt to set property 'slot' on device 'd1' (type 'pc-dimm') after it was realized", 'qom-set', path='d1', property='slot', value=1)
     c.refused('GenericError', "Invalid parameter type for 'merge', expected: boolean", 'qom-set', path='/objects/m1', property='merge', value='on')
+    c.refused('DeviceNotFound', "Class 'nosuch' not found", 'qom-list-properties', typename='nosuch')
+    for name, words in (('memory-backend-memfd', {'hugetlb', 'size', 'share', 'type'}), ('pc-dimm', {'memdev', 'slot', 'addr', 'node'})):
+        equal(words - {x['name'] for x in c.cmd('qom-list-properties', typename=name)}, set())
+    assert c.cmd('x-query-numa')['human-readable-text'].startswith('1 nodes\nnode 0 cpus: 0 1\n')
+    equal(c.cmd('query-target'), {'arch': 'x86_64'})
     c.refused('DeviceNotFound', "Device 'nosuch' not found", 'device-list-properties', typename='nosuch')
 
 

@@ -201,6 +201,48 @@ def cpus(v):
         equal(v.hmp(f'qom-get /machine/unattached/device[{n}] type'), '"max-x86_64-cpu"')
 
 
+def saves():
+    """memsave and pmemsave write the bytes that xp shows; what cannot be read leaves no file."""
+    text = b'there it is: 0123456789'
+    with tempfile.TemporaryDirectory() as d:
+        with open(d + '/ram', 'wb') as f:
+            f.write(bytes(4090) + text)
+            f.truncate(128 << 20)
+        with vm.VM(EMU, [*ARGS, '-object', f'memory-backend-file,id=mf,size=128M,share=on,mem-path={d}/ram',
+                         '-device', 'pc-dimm,id=df,memdev=mf,addr=0x120000000'], qmp=True) as v:
+            equal(v.hmp(f'pmemsave 0x120000ffa {len(text)} "{d}/a"'), '')
+            equal(open(d + '/a', 'rb').read(), text)
+            equal(v.qmp('pmemsave', val=0x120000000, size=8192, filename=d + '/b'), {'return': {}})
+            equal(open(d + '/b', 'rb').read(), (bytes(4090) + text).ljust(8192, b'\0'))
+            equal(v.hmp(f'pmemsave 0 0x100100 "{d}/low"'), '')                    # across the hole at 640 KiB
+            equal(os.path.getsize(d + '/low'), 0x100100)
+            equal(v.hmp(f'memsave 0x1000000 16 "{d}/v"'), '')
+            row = v.hmp('x /16xb 0x1000000')
+            equal(open(d + '/v', 'rb').read(), bytes(int(x, 16) for x in re.findall(r'0x([0-9a-f]{2})\b', row)))
+            assert v.hmp(f'pmemsave 0 16 "{d}/nosuch/x"').startswith(f"Error: Could not open '{d}/nosuch/x'")
+            if QEMU:
+                return
+            assert v.hmp(f'memsave 0xffff800000000000 16 "{d}/no"').startswith('Error: Invalid addr 0xffff800000000000/size 16 specified')
+            for text in ('0x7fffffffffffffff 16', '0 0x7fffffffffffffff', '0xffffffffffffffff 2'):
+                assert v.hmp(f'pmemsave {text} "{d}/no"').startswith('Error: Invalid addr'), text
+            assert 'is not a number' in v.hmp(f'pmemsave -1 5 "{d}/no"')
+            assert 'GenericError' == v.qmp('memsave', val=0, size=-1, filename=d + '/no')['error']['class']
+            assert 'GenericError' == v.qmp('memsave', val=0, size=1, filename=d + '/no', **{'cpu-index': 2})['error']['class']
+            assert not os.path.exists(d + '/no')
+
+
+def others(v):
+    equal(v.hmp('info uuid'), '00000000-0000-0000-0000-000000000000')
+    assert v.hmp('info kvm').startswith('kvm support: ')
+    equal(v.hmp('info name'), '')
+    for line in ('device_add pc-dimm,help', 'device_add pc-dimm,id=x,help', 'object_add memory-backend-ram,help',
+                 'object_add memory-backend-ram,id=x,size=1G,help'):
+        got = v.hmp(line)
+        assert re.match(r'(pc-dimm|memory-backend-ram) options:\n', got) and re.search(r'^  (memdev|size)=<', got, re.M), f'{line}: {got}'
+    assert 'name "pc-dimm"' in v.hmp('device_add help')
+    assert "memory backend: x" not in v.hmp('info memdev')
+
+
 def balloon(v):
     equal(v.hmp('info balloon'), 'Error: No balloon device has been activated')
     equal(v.hmp('info balloon x'), 'balloon: extraneous characters at the end of line\nTry "help info balloon" for more information')
@@ -216,7 +258,8 @@ def helps(v):
 
 tap = Tap()
 tap.case('qom: host bytes', host_bytes)
+tap.case('qom: saves', saves)
 with vm.VM(EMU, ARGS) as shared:
-    for f in (tree, lists, values, every_value, changes, only_readers, host_addresses, guest_addresses, cpus, balloon, helps, tree_follows):
+    for f in (tree, lists, values, every_value, changes, only_readers, host_addresses, guest_addresses, cpus, others, balloon, helps, tree_follows):
         tap.case('qom: ' + f.__name__.replace('_', ' '), f, shared)
 tap.done()
