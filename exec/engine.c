@@ -190,6 +190,12 @@ static void deadline_changed(void *engine)
         e->kicked = true;
 }
 
+uint32_t engine_resume_id(struct vcpu_head *cpu, uint32_t flags)
+{
+    struct engine *e = cpu->engine;
+    return e->kicked || e->debug || e->options.flush_every || tables_full(e) ? 0 : engine_intern_flags(e, flags);
+}
+
 void engine_flush(struct engine *e)
 {
     tb_flush_all(e);
