@@ -96,6 +96,16 @@ static bool number(const char *option, const struct pair *p, uint64_t max, uint6
 
 // ---- machine
 
+// Properties of QEMU's machine for what this one does not have.
+static bool is_absent(const char *key)
+{
+    static const char *const names[] = { "usb", "nvdimm", "smm", "vmport", "hmat", "cxl" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(names[i], key))
+            return true;
+    return false;
+}
+
 static bool parse_machine(struct options *o, const char *text, struct error **errp)
 {
     static const char *const known[] = { "type", "acpi", "unpack", "accel", "memory-backend", "mem-merge", "dump-guest-core" };
@@ -128,6 +138,8 @@ static bool parse_machine(struct options *o, const char *text, struct error **er
         } else if (!strcmp(k->key, "memory-backend")) {
             snprintf(o->memory_backend, sizeof o->memory_backend, "%s", k->value);
             o->pc.memory_backend = o->memory_backend;
+        } else if (is_absent(k->key)) { // what managers switch off in any case
+            ok = on_off("machine", k, &flag, errp) && (!flag || error_set(errp, "-machine %s=on: not in this version", k->key));
         } else if (!strcmp(k->key, "mem-merge")) {
             ok = on_off("machine", k, &flag, errp);
             o->no_mem_merge = !flag;

@@ -95,6 +95,7 @@ def nearest(args, word):
 
 
 REFUSED = (
+    *([] if QEMU else [(['-machine', 'pc,usb=on'], 'usb=on'), (['-machine', 'pc,nvdimm=perhaps'], 'perhaps'), (['-machine', 'pc,mem-merge=2'], 'mem-merge')]),
     (['-machine', 'nosuch'], 'nosuch'), (['-machine', 'pc,acpi=perhaps'], 'perhaps'), (['-cpu', 'nosuch'], 'nosuch'),
     (['-cpu', 'max,+nosuch'], 'nosuch'), (['-smp', '0'], '0'), (['-smp', '2,foo=1'], 'foo'), (['-rtc', 'base=xx'], 'xx'),
     (['-icount', 'shift=99'], '99'), (['-accel', 'nosuch'], 'nosuch'), (['-serial', 'nosuch'], 'nosuch'), (['-monitor', 'nosuch'], 'nosuch'),

@@ -120,7 +120,7 @@ def fragmented():
 # ---- what a machine's options say about all backends
 
 def machine_flags():
-    with machine('-machine', 'pc,mem-merge=off,dump-guest-core=off', '-object', 'memory-backend-ram,id=a,size=1M,merge=on') as v:
+    with machine('-machine', 'pc,usb=off,vmport=off,hmat=off,mem-merge=off,dump-guest-core=off', '-object', 'memory-backend-ram,id=a,size=1M,merge=on') as v:
         text = v.hmp('info memdev')
         for name, merge in (('pc.ram', 'false'), ('a', 'true')):
             assert re.search(rf'memory backend: {name}\n  size:  \d+\n  merge: {merge}\n  dump: false\n', text), text
