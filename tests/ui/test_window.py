@@ -34,7 +34,7 @@ def monitor(d):
         w.type('info mem')
         w.key('Tab')
         w.key('Tab')
-        w.until_text('memory_devices')
+        w.until_text('memory-devices')
         assert re.search(r'memory_size_summary +base and plugged', w.text()), w.text()
         w.key('ctrl+u')
         w.type('memory +nonsense\n')
