@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "hw/pc/pc.h"
-#include "ui/ui.h"
-#include "snapshot/control.h"
 #include "snapshot/control.h"
 #include "ui/ui.h"
 

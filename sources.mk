@@ -221,9 +221,12 @@ HW_PC_SRCS := \
     hw/pc/numa.c \
     hw/pc/numa_options.c \
     hw/pc/pc.c \
+    hw/pc/run.c \
     hw/pc/srat.c \
+    hw/pc/start.c \
     hw/pc/state.c \
-    hw/pc/unpack.c
+    hw/pc/unpack.c \
+    hw/pc/wires.c
 
 SNAPSHOT_SRCS := \
     snapshot/contract.c \
@@ -288,7 +291,7 @@ GENERAL_REGS_SRCS := \
     target/i386/raise.c \
     tcg/cc.c
 
-SRCS := main.c consoles.c options.c \
+SRCS := consoles.c main.c options.c options_machine.c options_memory.c options_monitors.c options_pairs.c options_running.c \
     $(UTIL_SRCS) \
     $(FPU_SRCS) \
     $(REPLAY_SRCS) \
