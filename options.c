@@ -386,7 +386,7 @@ static bool parse_icount(struct options *o, const char *text, struct error **err
     static const char *const known[] = { "shift", "sleep", "align" };
     struct pairs p;
     uint64_t n = 0;
-    bool align = false, ok = split(&p, "icount", text, "shift", errp);
+    bool *align = &o->pc.engine.icount_align, ok = split(&p, "icount", text, "shift", errp);
     o->run.icount_given = true;
     o->run.sleep_on = true;
     for (unsigned i = 0; ok && i < p.count; i++) {
@@ -394,16 +394,18 @@ static bool parse_icount(struct options *o, const char *text, struct error **err
         if (!strcmp(k->key, "sleep"))
             o->run.sleep_given = ok = on_off("icount", k, &o->run.sleep_on, errp);
         else if (!strcmp(k->key, "align"))
-            ok = on_off("icount", k, &align, errp) && (!align || error_set(errp, "-icount align=on: not in this version"));
+            ok = on_off("icount", k, align, errp);
         else if (strcmp(k->key, "shift"))
             ok = invalid("icount", text, k->key, known, 3, errp);
         else if (!strcmp(k->value, "auto"))
-            ok = error_set(errp, "-icount shift=auto: not in this version; give a number from 0 to 10");
+            o->pc.engine.icount_shift = ICOUNT_AUTO;
         else if ((ok = number("icount", k, 10, &n, errp)))
             o->pc.engine.icount_shift = (int)n;
     }
-    if (ok && o->pc.engine.icount_shift < 0)
-        ok = error_set(errp, "-icount %s: shift=N is needed", text);
+    if (ok && o->pc.engine.icount_shift == ICOUNT_OFF)
+        ok = error_set(errp, "-icount %s: shift=N or shift=auto is needed", text);
+    if (ok && *align && !o->run.sleep_on)
+        ok = error_set(errp, "-icount %s: align=on and sleep=off are incompatible", text);
     free(p.text);
     return ok;
 }
@@ -710,7 +712,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
     o->pc.acpi = true;
     o->pc.rtc_base_ns = (int64_t)time(NULL) * NS_PER_SECOND;
     o->pc.seed = 1;
-    o->pc.engine.icount_shift = -1;
+    o->pc.engine.icount_shift = ICOUNT_OFF;
 #if defined(__x86_64__)
     o->pc.engine.backend = &tcg_backend_x86_64;
 #else

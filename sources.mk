@@ -77,6 +77,7 @@ EXEC_SRCS := \
     exec/code_page.c \
     exec/debug.c \
     exec/engine.c \
+    exec/engine_time.c \
     exec/restore.c \
     exec/translation_cache.c
 
