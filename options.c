@@ -738,9 +738,6 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
         if (!apply(o, &words, id, rows[id].argument ? argv[++i] : switches, errp))
             return false;
     }
-    for (size_t i = 0; i < o->objects.count; i++)
-        if (!run_options_check_object(&o->run, o->objects.items[i], errp))
-            return false;
     default_vga(o);
     o->pc.numa = o->numas.items;
     o->pc.numa_count = (unsigned)o->numas.count;

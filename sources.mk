@@ -240,7 +240,8 @@ GDBSTUB_SRCS := \
     gdbstub/packet.c \
     gdbstub/query.c \
     gdbstub/registers.c \
-    gdbstub/resume.c
+    gdbstub/resume.c \
+    gdbstub/write.c
 
 MONITOR_SRCS := \
     monitor/cmd_digest.c \

@@ -39,6 +39,8 @@ struct memory_backend {
 
 struct backend_list *backend_list_new(void);
 void backend_list_free(struct backend_list *list);
+// From here on no backend may be a file (-file, -mem-path); why: behind the type's name. Static.
+void backend_list_refuse_files(struct backend_list *list, const char *why);
 
 // ---- coming and going
 

@@ -372,19 +372,27 @@ void engine_check_stop(struct engine *e, const struct engine_owner *owner)
     reach_stop(e, owner);
 }
 
-// A vCPU's turn: its slice, cut in pieces where stops lie in it. Returns what is left of it: 0, but after a debugger's stop.
+// A vCPU's turn: its slice, cut in pieces where stops lie in it. Returns what is left of it, when something ended it early.
+// What the owner does at a stop (a timer armed, an interrupt raised) does not end the turn, just as if it had been done while
+// everything stood still.
 static int64_t run_turn(struct engine *e, struct vcpu_head *cpu, int64_t budget, const struct engine_owner *owner, bool *go_on)
 {
-    enum slice_end end = e->kicked ? SLICE_OVER : SLICE_USED;
-    while (*go_on && end == SLICE_USED && budget > 0 && !e->kicked) {
+    enum slice_end end = SLICE_USED;
+    while (*go_on && end == SLICE_USED && budget > 0) {
         uint64_t until = e->stop - engine_instructions(e);
         int64_t piece = e->stop != UINT64_MAX && until < (uint64_t)budget ? (int64_t)until : budget;
         int64_t rest = budget - piece;
         end = run_slice(e, cpu, &piece);
         budget = rest + piece;
+        bool kicked = e->kicked;
         *go_on = reach_stop(e, owner);
+        if (e->kicked && !kicked) {
+            e->kicked = false;
+            int64_t now = time_budget(e);
+            budget = now < budget ? now : budget;
+        }
     }
-    return end == SLICE_STOPPED ? budget : 0;
+    return end == SLICE_STOPPED || (end == SLICE_USED && !*go_on) ? budget : 0;
 }
 
 static bool all_halted(struct engine *e)
@@ -399,7 +407,7 @@ static bool all_halted(struct engine *e)
     return true;
 }
 
-// One turn of each vCPU; or, after a debugger's stop, what was left of the turns then. False: the owner wants to look.
+// One turn of each vCPU; or, after a stop, what was left of the turns then. False: the owner wants to look.
 static bool run_round(struct engine *e, const struct engine_owner *owner)
 {
     bool go_on = true;
@@ -409,18 +417,18 @@ static bool run_round(struct engine *e, const struct engine_owner *owner)
         if (!debug_cpu_runs(e, i))
             continue;
         e->current = i;
-        e->kicked = false;
         go_on = reach_stop(e, owner);
+        e->kicked = false;
         int64_t budget = time_budget(e);
         bool resumed = from.stopped && i == from.cpu;
         if (resumed && from.left < budget)
             budget = from.left;
         e->round.served = resumed && from.served;
         int64_t left = run_turn(e, e->cpus[i], budget, owner, &go_on);
-        if (!debug_stopped(e))
+        if (!debug_stopped(e) && go_on)
             continue;
         e->round = (struct round){ .stopped = true, .served = e->round.served, .cpu = i, .left = left };
-        if (from.stopped && !(resumed && from.left > 0) && debug_lone_step(e, i))
+        if (debug_stopped(e) && from.stopped && !(resumed && from.left > 0) && debug_lone_step(e, i))
             e->round = from; // a step out of turn
         break;
     }

@@ -60,7 +60,7 @@ struct part {
     int64_t *constants;
     uint32_t constant_count, constant_capacity;
 };
-struct round {          // where a debugger stopped the turns of the vCPUs
+struct round {          // where a debugger, or the owner at a count, stopped the turns of the vCPUs
     bool stopped;       // go on at cpu with what is left of its slice
     bool served;        // the vCPU was served already: next comes the instruction
     unsigned cpu;

@@ -26,6 +26,7 @@ struct pending {
     struct pending *next;
     struct script_event event;
     void (*run)(void *client, const char *line); // monitor
+    void (*pause)(void *client);                 // a debugger wants to stop here: no event, but one's time
     void *client;
 };
 
@@ -42,12 +43,15 @@ struct control {
     struct pending *first, **last;
     unsigned digest_next;           // of digest_at
     uint64_t every_next, check_next, last_equal;
+    uint64_t last_live;             // the count of the last live event
     FILE *at_out, *every_out, *record;
     struct timer limit;
     struct input_sink sink;         // the guest's keyboard and mouse
     char seen[MAX_STOP_TEXT];
     size_t seen_count;
-    bool differs, paused;
+    bool differs;
+    bool end_waits;                 // end_is_near has put the end off
+    bool look;                      // an event asks for something that its owner does before the guest goes on
 };
 
 static uint64_t now(const struct control *c)
@@ -57,6 +61,7 @@ static uint64_t now(const struct control *c)
 
 static void quit(struct control *c, int status, const char *cause)
 {
+    c->look = true;
     c->machine->exit_code = status;
     c->machine->shutdown_cause = cause;
     machine_request(c->machine, REQUEST_QUIT);
@@ -80,7 +85,7 @@ static void plan(struct control *c)
     if (c->record)
         least(&count, c->check_next);
     if (c->next < c->script.count)
-        least(&count, c->script.events[c->next].count);
+        least(&count, c->end_waits ? now(c) + 1 : c->script.events[c->next].count);
     if (c->first)
         least(&count, c->first->event.count);
     if (c->options->limit_instructions)
@@ -191,6 +196,7 @@ static void print_output(void *opaque, const char *text)
 
 static void apply(struct control *c, const struct script_event *e, const struct pending *live)
 {
+    uint32_t before = atomic_load(&c->machine->requests);
     switch (e->kind) {
     case SCRIPT_SERIAL: chardev_gate_deliver(c->chardevs, e->port, e->text, e->length, live); break;
     case SCRIPT_BREAK: chardev_gate_break(c->chardevs, e->port); break;
@@ -200,6 +206,7 @@ static void apply(struct control *c, const struct script_event *e, const struct 
     case SCRIPT_DIGEST: check_digest(c, e); return;
     case SCRIPT_CONTRACT: check_contract(c, e); return;
     case SCRIPT_END: quit(c, e->status, "end of the recording"); return;
+    case SCRIPT_GDB: c->commands.gdb_write(c->machine, e->text); break;
     default:
         if (live && live->run)
             live->run(live->client, e->text);
@@ -207,7 +214,7 @@ static void apply(struct control *c, const struct script_event *e, const struct 
             c->commands.qmp(c->machine, e->text);
         else
             c->commands.monitor(c->machine, e->text, print_output, NULL);
-        c->paused |= c->machine->state != RUN_STATE_RUNNING;
+        c->look |= c->machine->state != RUN_STATE_RUNNING || (atomic_load(&c->machine->requests) & ~before);
     }
     record_event(c, e);
 }
@@ -218,7 +225,13 @@ static void apply_live(struct control *c)
     c->first = p->next;
     if (!c->first)
         c->last = &c->first;
-    apply(c, &p->event, p);
+    c->last_live = p->event.count;
+    if (p->pause) {
+        p->pause(p->client);
+        c->look |= c->machine->state != RUN_STATE_RUNNING;
+    } else {
+        apply(c, &p->event, p);
+    }
     script_event_free(&p->event);
     free(p);
 }
@@ -228,11 +241,22 @@ static bool live_is_first(const struct control *c)
     return c->first && (c->next == c->script.count || c->first->event.count < c->script.events[c->next].count);
 }
 
+// The guest is about to end the run by itself at this count, as it was recorded: that is another state than an end from outside
+// before the request is looked at. If it does not, the recording ends it an instruction later.
+static bool end_is_near(struct control *c)
+{
+    bool end = c->next < c->script.count && c->script.events[c->next].kind == SCRIPT_END && !c->end_waits;
+    c->end_waits = end && c->script.events[c->next].count <= now(c) && atomic_load(&c->machine->requests);
+    return c->end_waits;
+}
+
 static void input_due(struct control *c, uint64_t count)
 {
     for (;;) {
         if (live_is_first(c) && c->first->event.count <= count)
             apply_live(c);
+        else if (end_is_near(c))
+            return;
         else if (c->next < c->script.count && c->script.events[c->next].count <= count)
             apply(c, &c->script.events[c->next++], NULL);
         else
@@ -244,7 +268,7 @@ static bool on_stop(void *opaque)
 {
     struct control *c = opaque;
     uint64_t count = now(c);
-    c->paused = false;
+    c->look = false;
     digests_due(c, count);
     checkpoint_due(c, count);
     input_due(c, count);
@@ -255,7 +279,7 @@ static bool on_stop(void *opaque)
         return false;
     }
     plan(c);
-    return !c->paused && !(atomic_load(&c->machine->requests) & REQUEST_QUIT);
+    return !c->look;
 }
 
 // Nothing but input can wake the guest: the next event comes now, whatever its count.
@@ -272,19 +296,31 @@ static bool on_stuck(void *opaque)
     return true;
 }
 
+// The count of input that comes now. Where nothing but input can wake the guest events come before their count is reached: what
+// follows them comes after them.
+static uint64_t live_count(const struct control *c)
+{
+    uint64_t count = now(c) + (c->machine->state == RUN_STATE_RUNNING);
+    return count < c->last_live ? c->last_live : count;
+}
+
 // While the machine stands still input takes effect at once.
-static void schedule(struct control *c, struct script_event event, void (*run)(void *, const char *), void *client)
+static void schedule_pending(struct control *c, struct pending what)
 {
     struct pending *p = calloc(1, sizeof *p);
-    bool running = c->machine->state == RUN_STATE_RUNNING;
-    event.count = now(c) + running;
-    *p = (struct pending){ .event = event, .run = run, .client = client };
+    what.event.count = live_count(c);
+    *p = what;
     *c->last = p;
     c->last = &p->next;
-    if (running)
+    if (c->machine->state == RUN_STATE_RUNNING)
         plan(c);
     else
-        input_due(c, event.count);
+        input_due(c, p->event.count);
+}
+
+static void schedule(struct control *c, struct script_event event, void (*run)(void *, const char *), void *client)
+{
+    schedule_pending(c, (struct pending){ .event = event, .run = run, .client = client });
 }
 
 static char *copy(const void *data, size_t len)
@@ -333,6 +369,24 @@ static bool monitor_command(void *opaque, bool qmp, const char *line, void (*run
     return true;
 }
 
+static void debugger_pause(void *opaque, void (*fn)(void *), void *client)
+{
+    schedule_pending(opaque, (struct pending){ .pause = fn, .client = client });
+}
+
+static bool debugger_may_write(void *opaque)
+{
+    const struct control *c = opaque;
+    return !c->gate.closed && c->machine->state != RUN_STATE_RUNNING;
+}
+
+static void debugger_wrote(void *opaque, const char *text)
+{
+    struct control *c = opaque;
+    c->last_live = live_count(c);
+    record_event(c, &(struct script_event){ .count = c->last_live, .kind = SCRIPT_GDB, .text = (char *)text, .length = strlen(text) });
+}
+
 // ---- limits
 
 static void time_is_up(void *opaque)
@@ -358,12 +412,6 @@ static void watch_text(void *opaque, uint8_t byte)
 
 // ---- life
 
-// Commands whose effect goes through the queue of keys: they are recorded as keys.
-static bool host_timed(const char *command)
-{
-    return !strncmp(command, "sendkey", 7) || !strncmp(command, "mouse_", 6);
-}
-
 // What can be known to be wrong before the run.
 static bool check_script(struct control *c, struct error **errp)
 {
@@ -377,8 +425,10 @@ static bool check_script(struct control *c, struct error **errp)
             keys_check(e->text, &why);
         else if (e->kind == SCRIPT_POINTER)
             pointer_check(e->text, &why);
-        else if (e->kind == SCRIPT_MONITOR && host_timed(e->text))
-            error_set(&why, "monitor %s: takes the host's time; use key or pointer", e->text);
+        else if ((e->kind == SCRIPT_MONITOR || e->kind == SCRIPT_QMP) && c->commands.takes_host_time(e->kind == SCRIPT_QMP, e->text))
+            error_set(&why, "%s: takes the host's time; use key or pointer", e->text);
+        else if (e->kind == SCRIPT_GDB)
+            c->commands.gdb_check(c->machine, e->text, &why);
         else if (e->kind == SCRIPT_FLIP)
             flip_check(e->text, &why);
         else if (e->kind == SCRIPT_DIGEST)
@@ -445,6 +495,9 @@ bool control_attach(struct control *c, struct machine *m, const struct control_c
     m->counts.opaque = c;
     if (o->deterministic || o->script || o->record) {
         m->gate.command = monitor_command;
+        m->gate.pause = debugger_pause;
+        m->gate.may_write = debugger_may_write;
+        m->gate.wrote = debugger_wrote;
         m->gate.opaque = c;
         if (m->input)
             input_set_sink(m->input, &(struct input_sink){ .key = key_input, .pointer = pointer_input, .opaque = c });

@@ -156,15 +156,6 @@ bool run_option_record(struct run_options *o, const char *text, struct error **e
 
 // ---- together
 
-bool run_options_check_object(const struct run_options *o, const char *text, struct error **errp)
-{
-    static const char file[] = "memory-backend-file";
-    const char *type = value_of(text, "qom-type") ? value_of(text, "qom-type") : text;
-    if (!o->deterministic || strncmp(type, file, strlen(file)))
-        return true;
-    return error_set(errp, "-object %s: cannot be had with -deterministic: what the file holds is no part of the command line", text);
-}
-
 static bool finish_deterministic(struct run_options *o, struct pc_options *pc, struct error **errp)
 {
     if (o->sleep_given && o->sleep_on)

@@ -48,7 +48,13 @@ def refusals():
     d = '-deterministic'
     for words, args in (
             ('-icount sleep=on', [d, '-icount', 'shift=0,sleep=on']), ('shift=auto', [d, '-icount', 'shift=auto']),
-            ('-icount align=on', ['-icount', 'shift=0,align=on']), ('shift=N is needed', ['-icount', 'sleep=off']),
+            ('-icount align=on', [d, '-icount', 'shift=0,align=on']), ('shift=N or shift=auto is needed', ['-icount', 'sleep=off']),
+            ('align=on and sleep=off are incompatible', ['-icount', 'shift=auto,align=on,sleep=off']),
+            ('-digest-at ...: cannot be had with -icount shift=auto', ['-icount', 'shift=auto', '-digest-at', '5']),
+            ('-digest-every ...: cannot be had with -icount shift=auto', ['-icount', 'shift=auto', '-digest-every', '5']),
+            ('cannot be had with -icount shift=auto', ['-icount', 'shift=auto', '-script', DIR.name + '/s']),
+            ('needs -deterministic', ['-icount', 'shift=auto', '-record', DIR.name + '/r']),
+            ('-mem-path ' + DIR.name + ': memory-backend-file cannot be had with -deterministic', [d, '-mem-path', DIR.name]),
             ('base=utc', [d, '-rtc', 'base=utc']), ('localtime', [d, '-rtc', 'base=localtime']),
             ('unpack=auto', [d, '-machine', 'pc,unpack=auto']), ("'seed' expects a number", [d + ',seed=x']),
             ("Invalid parameter 'sed=1'", [d + ',sed=1']), ('-digest-at', ['-digest-at', '5']),
@@ -65,7 +71,10 @@ def bad_scripts():
     for words, text in (("unknown event 'seral'", '5 seral x'), ('comes after 9', '9 serial x\n5 serial x'), (':3: ', '#\n\n5 key nokey'),
                         ("'x5'", 'x5 serial x'), ('there is no serial port 1', '5 serial1 x'), ('unknown escape', '5 serial a\\q'),
                         ('expected ADDRESS.BIT', '5 flip 0x1000.9'), ('something must follow', '5 monitor'), ("'sideways'", '5 key a sideways'),
-                        ('expected an exit status', '5 end never'), ('use key or pointer', '5 monitor sendkey a'), ('expected DX DY', '5 pointer 1 2')):
+                        ('expected an exit status', '5 end never'), ('use key or pointer', '5 monitor sendkey a'), ('expected DX DY', '5 pointer 1 2'), ('use key or pointer', '5 qmp {"execute":"human-monitor-command","arguments":{"command-line":"sendkey a"}}'),
+                        ('expected register CPU NAME', '5 gdb register 0 rax'), ('expected register CPU', '5 gdb register 1 rax 0000000000000000'),
+                        ('expected register CPU', '5 gdb register 0 rax 00'), ('expected register CPU', '5 gdb memory 0 0x10 xx'),
+                        ('expected register CPU', '5 gdb physical 0x10 00 00')):
         refused(words, '-deterministic', *SERIAL, '-script', write('bad', text + '\n'))
 
 
