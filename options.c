@@ -364,6 +364,7 @@ static bool parse_rtc(struct options *o, const char *text, struct error **errp)
         if (!strcmp(k->key, "clock") || !strcmp(k->key, "driftfix")) {
             if (strcmp(k->value, "vm") && strcmp(k->value, "host") && strcmp(k->value, "rt") && strcmp(k->value, "none") && strcmp(k->value, "slew"))
                 ok = error_set(errp, "-rtc: invalid value '%s' of '%s'", k->value, k->key);
+            o->run.rtc_clock_host |= *k->key == 'c' && strcmp(k->value, "vm");
         } else if (strcmp(k->key, "base")) {
             ok = invalid("rtc", text, k->key, known, 3, errp);
         } else if (!strcmp(k->value, "utc")) {

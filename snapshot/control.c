@@ -504,7 +504,9 @@ bool control_attach(struct control *c, struct machine *m, const struct control_c
     }
     char *contract = o->deterministic ? contract_line(m, c->pc) : NULL;
     if (contract) {
-        fprintf(stderr, "deterministic: %s\n", contract);
+        char *script = o->script ? contract_file(o->script) : NULL; // input: a recording of this run does not depend on where it came from
+        fprintf(stderr, "deterministic: %s%s%s\n", contract, script ? " script=" : "", script ? script : "");
+        free(script);
         record_event(c, &(struct script_event){ .kind = SCRIPT_CONTRACT, .text = contract, .length = strlen(contract) });
     }
     free(contract);

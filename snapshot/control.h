@@ -23,7 +23,7 @@ enum control_exit { // exit statuses of our own; 0 and 1 as always, 124 to 127 b
 struct run_options {
     bool deterministic;
     // What of other options matters to -deterministic.
-    bool icount_given, sleep_given, sleep_on, rtc_given, rtc_from_host, unpack_given;
+    bool icount_given, sleep_given, sleep_on, rtc_given, rtc_from_host, rtc_clock_host, unpack_given;
     uint64_t digest_at[MAX_DIGESTS], digest_every; // 0: none
     unsigned digest_at_count;
     char *digest_at_file, *digest_every_file;      // NULL: stdout

@@ -22,3 +22,4 @@ bool flip_check(const char *text, struct error **errp);
 void flip_bit(struct machine *machine, const char *text);
 // contract.c: what a run depends on, as one malloced line.
 char *contract_line(struct machine *machine, const struct pc_options *pc);
+char *contract_file(const char *path); // hash of a file, as it is there; malloced

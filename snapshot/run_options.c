@@ -166,6 +166,8 @@ static bool finish_deterministic(struct run_options *o, struct pc_options *pc, s
         return error_set(errp, "-icount align=on: cannot be had with -deterministic: it goes with sleep=on only");
     if (o->rtc_from_host)
         return error_set(errp, "-rtc base=utc or localtime: cannot be had with -deterministic: give a date, as base=2026-01-01T12:00:00");
+    if (o->rtc_clock_host)
+        return error_set(errp, "-rtc clock=host or rt: cannot be had with -deterministic: its clock is the guest's (clock=vm)");
     if (o->unpack_given && pc->unpack == BOOT_UNPACK_AUTO)
         return error_set(errp, "-machine unpack=auto: cannot be had with -deterministic: choose unpack=host or unpack=guest");
     if (!o->icount_given)
