@@ -228,6 +228,7 @@ SNAPSHOT_SRCS := \
     snapshot/contract.c \
     snapshot/control.c \
     snapshot/digest.c \
+    snapshot/files.c \
     snapshot/flip.c \
     snapshot/keys.c \
     snapshot/ram_digest.c \

@@ -5,7 +5,6 @@
 // A replay is a script that came from -record (it has an `end`): its digests are compared on the way, no other input is let in,
 // and the first difference ends it with EXIT_REPLAY_DIFFERS.
 #include "snapshot/control.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +43,7 @@ struct control {
     unsigned digest_next;           // of digest_at
     uint64_t every_next, check_next, last_equal;
     uint64_t last_live;             // the count of the last live event
-    FILE *at_out, *every_out, *record;
+    struct run_files files;
     struct timer limit;
     struct input_sink sink;         // the guest's keyboard and mouse
     char seen[MAX_STOP_TEXT];
@@ -82,7 +81,7 @@ static void plan(struct control *c)
         least(&count, c->options->digest_at[c->digest_next]);
     if (c->options->digest_every)
         least(&count, c->every_next);
-    if (c->record)
+    if (c->files.record)
         least(&count, c->check_next);
     if (c->next < c->script.count)
         least(&count, c->end_waits ? now(c) + 1 : c->script.events[c->next].count);
@@ -122,9 +121,9 @@ static void digests_due(struct control *c, uint64_t count)
 {
     const struct run_options *o = c->options;
     while (c->digest_next < o->digest_at_count && o->digest_at[c->digest_next] <= count)
-        print_digest(c, c->at_out, o->digest_at[c->digest_next++]);
+        print_digest(c, c->files.at, o->digest_at[c->digest_next++]);
     while (o->digest_every && c->every_next <= count) {
-        print_digest(c, c->every_out, c->every_next);
+        print_digest(c, c->files.every, c->every_next);
         c->every_next += o->digest_every;
     }
 }
@@ -133,16 +132,16 @@ static void digests_due(struct control *c, uint64_t count)
 
 static void record_event(struct control *c, const struct script_event *e)
 {
-    if (!c->record)
+    if (!c->files.record)
         return;
-    script_write(c->record, e);
-    fflush(c->record);
+    script_write(c->files.record, e);
+    fflush(c->files.record);
 }
 
 static void checkpoint_due(struct control *c, uint64_t count)
 {
     char hex[DIGEST_TEXT];
-    if (!c->record || c->check_next > count)
+    if (!c->files.record || c->check_next > count)
         return;
     digest_machine(c->machine, NULL, NULL, hex);
     record_event(c, &(struct script_event){ .count = c->check_next, .kind = SCRIPT_DIGEST, .text = hex, .length = DIGEST_TEXT - 1 });
@@ -405,6 +404,7 @@ static void watch_text(void *opaque, uint8_t byte)
     }
     c->seen[c->seen_count++] = (char)byte;
     if (c->seen_count == length && !memcmp(c->seen, c->options->stop_text, length)) {
+        fprintf(stderr, "ramjet: ended by -stop-text\n");
         quit(c, EXIT_STOP_TEXT, "-stop-text");
         engine_kick(pc_engine(c->machine));
     }
@@ -442,18 +442,10 @@ static bool check_script(struct control *c, struct error **errp)
     return true;
 }
 
-static FILE *open_out(const char *option, const char *path, struct error **errp)
-{
-    FILE *f = fopen(path, "w");
-    if (!f)
-        error_set(errp, "-%s: cannot write '%s': %s", option, path, strerror(errno));
-    return f;
-}
-
 struct control *control_new(const struct run_options *o, const struct pc_options *pc, struct chardev_list *chardevs, struct error **errp)
 {
     struct control *c = calloc(1, sizeof *c);
-    *c = (struct control){ .options = o, .pc = pc, .chardevs = chardevs, .every_next = o->digest_every, .at_out = stdout, .every_out = stdout,
+    *c = (struct control){ .options = o, .pc = pc, .chardevs = chardevs, .every_next = o->digest_every,
                            .check_next = o->record_every };
     c->last = &c->first;
     c->gate = (struct chardev_gate){ .input = serial_input, .line_break = serial_break, .opaque = c };
@@ -462,13 +454,7 @@ struct control *control_new(const struct run_options *o, const struct pc_options
         if (c->script.events[i].kind == SCRIPT_END)
             c->end = &c->script.events[i];
     c->gate.closed = c->end;
-    if (ok && o->digest_at_file)
-        ok = (c->at_out = open_out("digest-at", o->digest_at_file, errp)) != NULL;
-    if (ok && o->digest_every_file)
-        ok = (c->every_out = open_out("digest-every", o->digest_every_file, errp)) != NULL;
-    if (ok && o->record)
-        ok = (c->record = open_out("record", o->record, errp)) != NULL;
-    if (!ok) {
+    if (!ok || !run_files_open(&c->files, o, errp)) {
         control_free(c);
         return NULL;
     }
@@ -532,10 +518,23 @@ static void check_end(struct control *c, int status, uint64_t count, const char 
     }
 }
 
+// What was asked for at counts that the run did not reach is not just left out.
+static void tell_unreached(const struct control *c)
+{
+    unsigned long long count = now(c);
+    if (c->digest_next < c->options->digest_at_count)
+        warn_report("-digest-at %llu: not reached, the run ended at count %llu", (unsigned long long)c->options->digest_at[c->digest_next], count);
+    if (!c->end && c->next < c->script.count)
+        warn_report("-script %s: line %u and what follows was not reached, the run ended at count %llu", c->options->script,
+                    c->script.events[c->next].line, count);
+}
+
 int control_end(struct control *c, int status, bool by_signal)
 {
     char hex[DIGEST_TEXT] = "";
-    if (!c || !c->machine || (!c->record && !c->end))
+    if (c && c->machine)
+        tell_unreached(c);
+    if (!c || !c->machine || (!c->files.record && !c->end))
         return status;
     uint64_t count = now(c);
     digest_machine(c->machine, NULL, NULL, hex);
@@ -549,12 +548,6 @@ int control_end(struct control *c, int status, bool by_signal)
     return status;
 }
 
-static void close_out(FILE *f)
-{
-    if (f && f != stdout)
-        fclose(f);
-}
-
 void control_free(struct control *c)
 {
     if (!c)
@@ -565,8 +558,6 @@ void control_free(struct control *c)
         free(p);
     }
     script_release(&c->script);
-    close_out(c->at_out);
-    close_out(c->every_out);
-    close_out(c->record);
+    run_files_close(&c->files);
     free(c);
 }

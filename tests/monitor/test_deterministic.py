@@ -99,6 +99,20 @@ def digest_lines():
         assert f'digest 1000000 all {some[1000000, "all"]}\n' in f.read()
 
 
+def files_and_counts():
+    """One file for both kinds of digests; no file that is written and read; what is not reached is said."""
+    path = DIR.name + '/both'
+    digests('-digest-at', f'700,file={path}', '-digest-every', f'400,file={path}', '-limit-instructions', '1000')
+    with open(path) as f:
+        counts = [x.split()[1] for x in f if ' all ' in x]
+    assert counts == ['400', '700', '800'], counts
+    script = write('both.script', '5 serial x\n5000 serial y\n')
+    refused('this is the file of -script', '-deterministic', *SERIAL, '-script', script, '-record', DIR.name + '/./both.script')
+    refused('this is the file of -record or -script', '-deterministic', *SERIAL, '-script', script, '-digest-at', f'5,file={script}')
+    r = run('-deterministic', *SERIAL, '-digest-at', '5,3000', '-script', script, '-limit-instructions', '1000')
+    assert '-digest-at 3000: not reached, the run ended at count 1000' in r.stderr and 'line 2 and what follows was not reached' in r.stderr, r.stderr
+
+
 def info_digest():
     with vm.VM(EMU, ['-deterministic', '-S', *CORE]) as v:
         live = v.hmp('info digest')
@@ -146,7 +160,7 @@ def limits():
     assert ended(121, '-limit-instructions', *SERIAL, '-limit-instructions', '1234567') == 1234567
     # Nothing idles so early: virtual time is the count.
     assert 5000000 <= ended(122, '-limit-time', *SERIAL, '-limit-time', '5ms') < 5000100
-    n = ended(120, '', *SERIAL, '-stop-text', 'Linux version')
+    n = ended(120, 'ended by -stop-text', *SERIAL, '-stop-text', 'Linux version')
     assert n == ended(120, '', *SERIAL, '-stop-text', 'Linux version', '-accel', 'tcg,max-insns=4'), 'not where it was'
     r = run('-limit-instructions', '1000000', *SERIAL)
     assert r.returncode == 121, 'limits without counted time'
@@ -288,7 +302,7 @@ def main():
         print('1..0 # SKIP built without libxxhash')
         return
     for name, fn in (('options that cannot be had are refused by name', refusals), ('scripts that are wrong are refused by line', bad_scripts),
-                     ('digests at counts', digest_lines), ('info digest is the same', info_digest), ('state is in the digest', state_matters),
+                     ('digests at counts', digest_lines), ('files, and counts that are not reached', files_and_counts), ('info digest is the same', info_digest), ('state is in the digest', state_matters),
                      ('the contract line', contract), ('limits and their exit statuses', limits), ('a recording ended by a signal', signalled), ('pvpanic and -action', panics),
                      ('-action panic=pause', panic_pauses), ('first-difference: a bit of memory', planted_bit),
                      ('first-difference: a flag', planted_flag), ('first-difference: equal runs, and a wrong one', nothing_planted),
