@@ -32,15 +32,15 @@ bool run_files_open(struct run_files *f, const struct run_options *o, struct err
     const char *digests[] = { o->digest_at_file, o->digest_every_file };
     if (same_file(o->record, o->script))
         return error_set(errp, "-record %s: this is the file of -script", o->record);
+    for (int i = 0; i < 2; i++)
+        if (same_file(digests[i], o->record) || same_file(digests[i], o->script))
+            return error_set(errp, "-digest-%s %s: this is the file of -record or -script", i ? "every" : "at", digests[i]);
     if (o->digest_at_file && !(f->at = open_out("digest-at", o->digest_at_file, errp)))
         return false;
     if (same_file(o->digest_at_file, o->digest_every_file))
         f->every = f->at;
     else if (o->digest_every_file && !(f->every = open_out("digest-every", o->digest_every_file, errp)))
         return false;
-    for (int i = 0; i < 2; i++)
-        if (same_file(digests[i], o->record) || same_file(digests[i], o->script))
-            return error_set(errp, "-digest-%s %s: this is the file of -record or -script", i ? "every" : "at", digests[i]);
     return !o->record || (f->record = open_out("record", o->record, errp)) != NULL;
 }
 

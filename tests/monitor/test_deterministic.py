@@ -110,6 +110,8 @@ def files_and_counts():
     refused('this is the file of -script', '-deterministic', *SERIAL, '-script', script, '-record', DIR.name + '/./both.script')
     refused('this is the file of -record or -script', '-deterministic', *SERIAL, '-script', script, '-digest-at', f'5,file={script}')
     r = run('-deterministic', *SERIAL, '-digest-at', '5,3000', '-script', script, '-limit-instructions', '1000')
+    with open(script) as f:
+        assert f.read().startswith('5 serial x'), 'the script was written over'
     assert '-digest-at 3000: not reached, the run ended at count 1000' in r.stderr and 'line 2 and what follows was not reached' in r.stderr, r.stderr
 
 
@@ -246,6 +248,14 @@ def planted_flag():
 def nothing_planted():
     status, text = difference(COMMAND, COMMAND + ['-accel', 'tcg,one-insn=on'])
     assert status == 0 and 'no difference up to 3000000' in text, text
+    status, text = difference(COMMAND, COMMAND + ['-deterministic,seed=7'])
+    assert status == 1 and 'different at 0, before the first instruction' in text and 'board random_state' in text, text
+    path = DIR.name + '/first-recorded'
+    run('-deterministic', *SERIAL, '-record', path + ',every=300000', '-script', write('k', '700000 key a\n'), '-limit-instructions', '1000000')
+    status, text = difference(COMMAND + ['-script', path], COMMAND)
+    assert status == 1 and 'equal at 700000, different at 700001' in text and 'kbc keyboard.queue' in text, text
+    status, text = difference(EMU + BASE + SERIAL, COMMAND)
+    assert status == 2 and 'counts mean something only' in text, text
     status, text = difference(COMMAND, EMU + ['-bogus'])
     assert status == 2 and '-bogus' in text, text
 
