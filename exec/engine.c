@@ -150,6 +150,12 @@ static void deadline_changed(void *engine)
         e->kicked = true;
 }
 
+uint32_t engine_resume_id(struct vcpu_head *cpu, uint32_t flags)
+{
+    struct engine *e = cpu->engine;
+    return e->kicked || e->debug || e->options.flush_every || tables_full(e) ? 0 : engine_intern_flags(e, flags);
+}
+
 void engine_flush(struct engine *e)
 {
     tb_flush_all(e);
@@ -272,6 +278,12 @@ static bool slice_ends(const struct engine *e, const struct vcpu_head *cpu)
     return cpu->exit_reason == EXIT_HALT || e->kicked || (cpu->yield && e->cpu_count > 1);
 }
 
+// Must slices end at their exact counts? Only time and stops that are counted ask for it.
+static bool counts_exactly(const struct engine *e)
+{
+    return e->options.icount_shift >= 0 || e->stop != UINT64_MAX || e->debug;
+}
+
 // Run from tb on, and what its leaving asks for. Returns the edge that was taken, if it may be linked.
 static struct tcg_edge *run_from(struct engine *e, struct vcpu_head *cpu, const struct tb *tb, int64_t *budget)
 {
@@ -285,7 +297,11 @@ static struct tcg_edge *run_from(struct engine *e, struct vcpu_head *cpu, const 
     switch (cpu->exit_reason) {
     case EXIT_NONE:
         return cpu->exit_edge;
-    case EXIT_BUDGET: // the rest is too short for the next block: one by one
+    case EXIT_BUDGET: // the rest is too short for the next block
+        if (!counts_exactly(e)) {
+            *budget = 0;
+            return NULL;
+        }
         while (*budget > 0 && !cpu->pending && !cpu->trap && !slice_ends(e, cpu) && !e->debug)
             run_exactly(e, cpu, budget);
         return NULL;
