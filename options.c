@@ -382,30 +382,39 @@ static bool parse_rtc(struct options *o, const char *text, struct error **errp)
     return ok;
 }
 
-static bool parse_icount(struct options *o, const char *text, struct error **errp)
+static bool icount_pair(struct options *o, const struct pair *k, const char *text, struct error **errp)
 {
     static const char *const known[] = { "shift", "sleep", "align" };
-    struct pairs p;
     uint64_t n = 0;
-    bool *align = &o->pc.engine.icount_align, ok = split(&p, "icount", text, "shift", errp);
+    if (!strcmp(k->key, "sleep"))
+        return o->run.sleep_given = on_off("icount", k, &o->run.sleep_on, errp);
+    if (!strcmp(k->key, "align"))
+        return on_off("icount", k, &o->pc.engine.icount_align, errp);
+    if (!strncmp(k->key, "rr", 2)) { // QEMU's
+        error_set(errp, "-icount %s: Invalid parameter '%s'", text, k->key);
+        error_hint(errp, "-deterministic -record FILE records a run here, and -deterministic -script FILE replays it");
+        return false;
+    }
+    if (strcmp(k->key, "shift"))
+        return invalid("icount", text, k->key, known, 3, errp);
+    bool automatic = !strcmp(k->value, "auto");
+    if (!automatic && !number("icount", k, 10, &n, NULL))
+        return error_set(errp, "-icount: Parameter 'shift' expects a number from 0 to 10, or auto, not '%s'", k->value);
+    o->pc.engine.icount_shift = automatic ? ICOUNT_AUTO : (int)n;
+    return true;
+}
+
+static bool parse_icount(struct options *o, const char *text, struct error **errp)
+{
+    struct pairs p;
+    bool ok = split(&p, "icount", text, "shift", errp);
     o->run.icount_given = true;
     o->run.sleep_on = true;
-    for (unsigned i = 0; ok && i < p.count; i++) {
-        struct pair *k = &p.items[i];
-        if (!strcmp(k->key, "sleep"))
-            o->run.sleep_given = ok = on_off("icount", k, &o->run.sleep_on, errp);
-        else if (!strcmp(k->key, "align"))
-            ok = on_off("icount", k, align, errp);
-        else if (strcmp(k->key, "shift"))
-            ok = invalid("icount", text, k->key, known, 3, errp);
-        else if (!strcmp(k->value, "auto"))
-            o->pc.engine.icount_shift = ICOUNT_AUTO;
-        else if ((ok = number("icount", k, 10, &n, errp)))
-            o->pc.engine.icount_shift = (int)n;
-    }
+    for (unsigned i = 0; ok && i < p.count; i++)
+        ok = icount_pair(o, &p.items[i], text, errp);
     if (ok && o->pc.engine.icount_shift == ICOUNT_OFF)
         ok = error_set(errp, "-icount %s: shift=N or shift=auto is needed", text);
-    if (ok && *align && !o->run.sleep_on)
+    if (ok && o->pc.engine.icount_align && !o->run.sleep_on)
         ok = error_set(errp, "-icount %s: align=on and sleep=off are incompatible", text);
     free(p.text);
     return ok;

@@ -49,6 +49,7 @@ def refusals():
     for words, args in (
             ('-icount sleep=on', [d, '-icount', 'shift=0,sleep=on']), ('shift=auto', [d, '-icount', 'shift=auto']),
             ('-icount align=on', [d, '-icount', 'shift=0,align=on']), ('shift=N or shift=auto is needed', ['-icount', 'sleep=off']),
+            ('0 to 10, or auto', ['-icount', 'shift=11']), ("Invalid parameter 'rr'", ['-icount', 'shift=0,rr=record,rrfile=x']),
             ('align=on and sleep=off are incompatible', ['-icount', 'shift=auto,align=on,sleep=off']),
             ('-digest-at ...: cannot be had with -icount shift=auto', ['-icount', 'shift=auto', '-digest-at', '5']),
             ('-digest-every ...: cannot be had with -icount shift=auto', ['-icount', 'shift=auto', '-digest-every', '5']),
