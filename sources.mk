@@ -79,6 +79,7 @@ EXEC_SRCS := \
     exec/code_page.c \
     exec/debug.c \
     exec/engine.c \
+    exec/engine_time.c \
     exec/restore.c \
     exec/translation_cache.c
 
@@ -232,6 +233,7 @@ SNAPSHOT_SRCS := \
     snapshot/contract.c \
     snapshot/control.c \
     snapshot/digest.c \
+    snapshot/files.c \
     snapshot/flip.c \
     snapshot/keys.c \
     snapshot/ram_digest.c \
@@ -244,7 +246,8 @@ GDBSTUB_SRCS := \
     gdbstub/packet.c \
     gdbstub/query.c \
     gdbstub/registers.c \
-    gdbstub/resume.c
+    gdbstub/resume.c \
+    gdbstub/write.c
 
 MONITOR_SRCS := \
     monitor/cmd_digest.c \

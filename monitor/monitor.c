@@ -125,7 +125,7 @@ static void wait_event(struct monitor *m, enum machine_event what, const struct 
 static void line(void *opaque, const char *text)
 {
     struct monitor *m = opaque;
-    if (!m->machine->gate.command || monitor_only_looks(text)) {
+    if (!m->machine->gate.command || monitor_effect(text) != EFFECT_CHANGES) {
         run_line(m, text);
     } else if (!m->machine->gate.command(m->machine->gate.opaque, false, text, run_line, m)) {
         put(m, "Error: this is a replay: its input comes from the recording\n");
