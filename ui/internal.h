@@ -124,13 +124,13 @@ struct ui {
     bool have_thread;
     int wake_fd;
     // machine thread
-    unsigned idle_ticks;
+    unsigned idle_ticks, look;
     int64_t facts_at;
     bool stopped, lost_said;
     struct typing *typing;
     // any thread
     _Atomic bool watching;     // the guest's screen is on view
-    _Atomic bool active;       // its picture changed, or the user did something
+    _Atomic bool active;       // the guest changed its picture, or the user did something
     _Atomic bool lost;         // the display is gone
     _Atomic bool memory_on_view; // the facts are wanted in full
     bool stuck;                // the display does not answer: its thread is left alone

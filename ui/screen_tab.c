@@ -83,7 +83,6 @@ void screen_tab_take(struct ui *ui)
     pthread_mutex_unlock(&ui->lock);
     if (!screen || !screen_take(screen, &ui->picture, &ui->picture_width, &ui->picture_height, &c))
         return;
-    atomic_store(&ui->active, true);
     if (w != ui->picture_width || h != ui->picture_height) {
         ui->draw_all = true;
         window_grow(ui, (int)ui->picture_width, (int)ui->picture_height);
