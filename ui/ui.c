@@ -385,6 +385,7 @@ struct ui *ui_new(const struct ui_options *options, struct loop *loop, struct er
         return NULL;
     }
     ui->have_thread = true;
+    pthread_setname_np(ui->thread, "window");
     pthread_mutex_lock(&ui->lock);
     while (!ui->started)
         pthread_cond_wait(&ui->moved, &ui->lock);
