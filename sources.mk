@@ -10,7 +10,8 @@ UTIL_SRCS := \
     util/loop.c \
     util/nearest.c \
     util/parse.c \
-    util/state.c
+    util/state.c \
+    util/width.c
 
 FPU_SRCS := \
     fpu/sf_f32f64.c \

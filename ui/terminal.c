@@ -259,6 +259,8 @@ void terminal_place(struct terminal *t, struct rect place, const struct font *fo
     t->all_dirty = true;
 }
 
+unsigned terminal_columns(const struct terminal *t) { return (unsigned)t->columns; }
+
 static uint32_t fore_of(const struct cell *c)
 {
     if (c->fore != CELL_DEFAULT)

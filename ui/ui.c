@@ -92,6 +92,11 @@ static void console_write(void *opaque, const uint8_t *data, size_t len)
         ui_wake(ui);
 }
 
+static unsigned console_columns(void *opaque)
+{
+    return atomic_load(&((struct console *)opaque)->columns);
+}
+
 static void console_close(void *opaque)
 {
     struct console *c = opaque;
@@ -150,7 +155,8 @@ void console_send(struct console *c, const char *bytes, size_t len)
 void ui_attach_consoles(struct ui *ui, struct chardev_list *chardevs)
 {
     struct chardev_console *hooks = calloc(1, sizeof *hooks);
-    *hooks = (struct chardev_console){ .open = console_open, .write = console_write, .close = console_close, .opaque = ui };
+    *hooks = (struct chardev_console){ .open = console_open, .write = console_write, .close = console_close, .columns = console_columns,
+                                        .opaque = ui };
     ui->hooks = hooks;
     chardev_set_console(chardevs, hooks);
 }
