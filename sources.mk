@@ -109,6 +109,7 @@ UI_SRCS := \
     ui/status.c \
     ui/tabs.c \
     ui/terminal.c \
+    ui/terminal_joins.c \
     ui/terminal_modes.c \
     ui/terminal_reflow.c \
     ui/terminal_select.c \

@@ -190,6 +190,7 @@ int main(void)
     test_finished();
     for (unsigned i = 0; i < sizeof widths / sizeof *widths; i++)
         test_random(widths[i], false);
+    test_random(30, true);
     return tap_done();
 }
 #else
