@@ -102,6 +102,7 @@ UI_SRCS := \
     ui/memory_tab.c \
     ui/no_window.c \
     ui/options.c \
+    ui/pixels.c \
     ui/png.c \
     ui/poll.c \
     ui/screen.c \

@@ -101,6 +101,11 @@ bool window_open(struct ui *ui, char **why);       // why: malloced
 void window_run(struct ui *ui);                    // until ui->quit or the display is lost
 void window_close(struct ui *ui);
 
+// ---- pixels.c
+bool pixels_take(struct ui *ui);                   // the canvas gets the window's size
+void pixels_show(struct ui *ui);                   // what is dirty
+void pixels_drop(struct ui *ui);
+
 // ---- display.c
 void display_guard(struct ui *ui);                 // the end of the connection ends this thread, not the process
 void display_unguard(void);
@@ -154,7 +159,8 @@ struct ui {
     double scale;
     int unit;                  // scale in whole pixels: thickness of lines
     bool full_screen, focused, grabbed, hidden;
-    void *window, *surface;    // SDL's
+    void *window, *surface, *renderer, *texture; // SDL's; pixels.c: the surface, or the two others
+    double ratio;              // pixels in a unit of the window
     bool user_sized;
     int normal_width, normal_height; // to come back to from full screen
     bool draw_all, draw_bars, draw_content;
