@@ -177,6 +177,15 @@ static void on_focus(struct ui *ui, bool have)
         input_release_all(ui->input); // nothing stays pressed in the guest
 }
 
+// -full-screen, when the window is there: only then it takes.
+static void start_full_screen(struct ui *ui)
+{
+    if (ui->options.full_screen) {
+        ui->options.full_screen = false;
+        window_set_full_screen(ui, true);
+    }
+}
+
 static void on_window(struct ui *ui, const SDL_WindowEvent *e)
 {
     switch (e->event) {
@@ -184,10 +193,7 @@ static void on_window(struct ui *ui, const SDL_WindowEvent *e)
     case SDL_WINDOWEVENT_SIZE_CHANGED: take_pixels(ui); break;
     case SDL_WINDOWEVENT_EXPOSED:
         canvas_dirty(&ui->canvas, (struct rect){ 0, 0, ui->canvas.width, ui->canvas.height });
-        if (ui->options.full_screen) { // only now it takes
-            ui->options.full_screen = false;
-            window_set_full_screen(ui, true);
-        }
+        start_full_screen(ui);
         break;
     case SDL_WINDOWEVENT_FOCUS_GAINED: on_focus(ui, true); break;
     case SDL_WINDOWEVENT_FOCUS_LOST: on_focus(ui, false); break;
@@ -202,6 +208,8 @@ static void on_window(struct ui *ui, const SDL_WindowEvent *e)
     case SDL_WINDOWEVENT_SHOWN: case SDL_WINDOWEVENT_RESTORED: case SDL_WINDOWEVENT_MAXIMIZED:
         ui->hidden = false;
         ui->draw_all = true;
+        if (strcmp(SDL_GetCurrentVideoDriver(), "x11")) // nothing is exposed there
+            start_full_screen(ui);
         atomic_store(&ui->watching, tabs_current(ui)->kind == TAB_SCREEN);
         break;
     default: break;
