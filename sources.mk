@@ -36,8 +36,10 @@ CHARDEV_SRCS := \
     chardev/chardev.c \
     chardev/gate.c \
     chardev/host.c \
+    chardev/legacy.c \
     chardev/mux.c \
     chardev/socket.c \
+    chardev/telnet.c \
     chardev/vc.c
 
 TCG_SRCS := \
