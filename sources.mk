@@ -10,7 +10,8 @@ UTIL_SRCS := \
     util/loop.c \
     util/nearest.c \
     util/parse.c \
-    util/state.c
+    util/state.c \
+    util/width.c
 
 FPU_SRCS := \
     fpu/sf_f32f64.c \
@@ -104,6 +105,7 @@ UI_SRCS := \
     ui/memory_tab.c \
     ui/no_window.c \
     ui/options.c \
+    ui/pixels.c \
     ui/png.c \
     ui/poll.c \
     ui/screen.c \
@@ -111,6 +113,7 @@ UI_SRCS := \
     ui/status.c \
     ui/tabs.c \
     ui/terminal.c \
+    ui/terminal_joins.c \
     ui/terminal_modes.c \
     ui/terminal_reflow.c \
     ui/terminal_select.c \

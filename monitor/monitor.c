@@ -175,6 +175,11 @@ static void complete(void *opaque, const char *text, void (*candidate)(void *, c
             offer(&table[i], candidate, to);
 }
 
+static unsigned width(void *opaque)
+{
+    return chardev_columns(((struct monitor *)opaque)->chardev);
+}
+
 static void greet(struct monitor *m)
 {
     put(m, "QEMU " RAMJET_QEMU_VERSION " monitor - type 'help' for more information\n");
@@ -249,7 +254,7 @@ struct monitor *monitor_new(struct machine *machine, struct chardev *chardev, st
     struct monitor *m = calloc(1, sizeof *m);
     m->machine = machine;
     m->chardev = chardev;
-    m->readline = readline_new(PROMPT, chardev_is_terminal(chardev), LINE_MAX_LENGTH, print, line, complete, m);
+    m->readline = readline_new(PROMPT, chardev_is_terminal(chardev), LINE_MAX_LENGTH, print, line, complete, width, m);
     m->sink = (struct event_sink){ .event = notice, .opaque = m, .next = machine->sinks };
     machine->sinks = &m->sink;
     if (!chardev_attach(chardev, &front, m, errp)) {
