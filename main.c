@@ -130,6 +130,8 @@ static bool add_objects(struct options *o, struct error **errp)
 {
     o->pc.backends = backend_list_new();
     backend_list_set_defaults(o->pc.backends, !o->no_mem_merge, !o->no_core_dump);
+    if (o->run.deterministic)
+        backend_list_refuse_files(o->pc.backends, "cannot be had with -deterministic: what the file holds is no part of the command line");
     for (size_t i = 0; i < o->objects.count; i++) {
         if (!with_option("object", o->objects.items[i], backend_new_option(o->pc.backends, o->objects.items[i], errp) != NULL, errp)) {
             backend_list_free(o->pc.backends);
@@ -158,6 +160,10 @@ static bool add_devices(struct session *s, struct error **errp)
     return true;
 }
 
+static const struct control_commands control_commands = {
+    .monitor = monitor_run, .qmp = qmp_run, .takes_host_time = monitor_takes_host_time, .gdb_check = gdbstub_check_write, .gdb_write = gdbstub_write,
+};
+
 static bool start(struct session *s, struct error **errp)
 {
     const struct options *o = &s->options;
@@ -182,7 +188,7 @@ static bool start(struct session *s, struct error **errp)
     signal_machine = s->machine;
     if (ended)
         machine_request(s->machine, REQUEST_QUIT);
-    if (!add_devices(s, errp) || !pc_start(s->machine, errp) || !control_attach(s->control, s->machine, &(struct control_commands){ monitor_run, qmp_run }, errp))
+    if (!add_devices(s, errp) || !pc_start(s->machine, errp) || !control_attach(s->control, s->machine, &control_commands, errp))
         return false;
     for (size_t i = 0; i < s->consoles.monitor_count; i++) {
         s->monitors[i] = monitor_new(s->machine, s->consoles.monitors[i], errp);

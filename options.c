@@ -222,7 +222,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
     o->pc.acpi = true;
     o->pc.rtc_base_ns = (int64_t)time(NULL) * NS_PER_SECOND;
     o->pc.seed = 1;
-    o->pc.engine.icount_shift = -1;
+    o->pc.engine.icount_shift = ICOUNT_OFF;
 #if defined(__x86_64__)
     o->pc.engine.backend = &tcg_backend_x86_64;
 #else
@@ -248,9 +248,6 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
         if (!apply(o, &words, id, rows[id].argument ? argv[++i] : switches, errp))
             return false;
     }
-    for (size_t i = 0; i < o->objects.count; i++)
-        if (!run_options_check_object(&o->run, o->objects.items[i], errp))
-            return false;
     default_vga(o);
     o->pc.numa = o->numas.items;
     o->pc.numa_count = (unsigned)o->numas.count;

@@ -20,8 +20,8 @@ static bool is_absent(const char *key)
 bool option_machine(struct options *o, const char *text, struct error **errp)
 {
     static const char *const known[] = { "type", "acpi", "unpack", "accel", "memory-backend", "mem-merge", "dump-guest-core" };
-    struct option_pairs p;
     bool flag = true;
+    struct option_pairs p;
     if (!strcmp(text, "help")) {
         puts("Supported machines are:\npc                   PC with i440FX and PIIX, memory hotplug (default)");
         return o->done = true;

@@ -25,6 +25,7 @@ bool option_rtc(struct options *o, const char *text, struct error **errp)
         if (!strcmp(k->key, "clock") || !strcmp(k->key, "driftfix")) {
             if (strcmp(k->value, "vm") && strcmp(k->value, "host") && strcmp(k->value, "rt") && strcmp(k->value, "none") && strcmp(k->value, "slew"))
                 ok = error_set(errp, "-rtc: invalid value '%s' of '%s'", k->value, k->key);
+            o->run.rtc_clock_host |= *k->key == 'c' && strcmp(k->value, "vm");
         } else if (strcmp(k->key, "base")) {
             ok = option_invalid("rtc", text, k->key, known, 3, errp);
         } else if (!strcmp(k->value, "utc")) {
@@ -42,29 +43,40 @@ bool option_rtc(struct options *o, const char *text, struct error **errp)
     return ok;
 }
 
-bool option_icount(struct options *o, const char *text, struct error **errp)
+static bool icount_pair(struct options *o, const struct option_pair *k, const char *text, struct error **errp)
 {
     static const char *const known[] = { "shift", "sleep", "align" };
-    struct option_pairs p;
     uint64_t n = 0;
-    bool align = false, ok = option_split(&p, "icount", text, "shift", errp);
+    if (!strcmp(k->key, "sleep"))
+        return o->run.sleep_given = option_on_off("icount", k, &o->run.sleep_on, errp);
+    if (!strcmp(k->key, "align"))
+        return option_on_off("icount", k, &o->pc.engine.icount_align, errp);
+    if (!strncmp(k->key, "rr", 2)) { // QEMU's
+        error_set(errp, "-icount %s: Invalid parameter '%s'", text, k->key);
+        error_hint(errp, "-deterministic -record FILE records a run here, and -deterministic -script FILE replays it");
+        return false;
+    }
+    if (strcmp(k->key, "shift"))
+        return option_invalid("icount", text, k->key, known, 3, errp);
+    bool automatic = !strcmp(k->value, "auto");
+    if (!automatic && !option_number("icount", k, 10, &n, NULL))
+        return error_set(errp, "-icount: Parameter 'shift' expects a number from 0 to 10, or auto, not '%s'", k->value);
+    o->pc.engine.icount_shift = automatic ? ICOUNT_AUTO : (int)n;
+    return true;
+}
+
+bool option_icount(struct options *o, const char *text, struct error **errp)
+{
+    struct option_pairs p;
+    bool ok = option_split(&p, "icount", text, "shift", errp);
     o->run.icount_given = true;
     o->run.sleep_on = true;
-    for (unsigned i = 0; ok && i < p.count; i++) {
-        struct option_pair *k = &p.items[i];
-        if (!strcmp(k->key, "sleep"))
-            o->run.sleep_given = ok = option_on_off("icount", k, &o->run.sleep_on, errp);
-        else if (!strcmp(k->key, "align"))
-            ok = option_on_off("icount", k, &align, errp) && (!align || error_set(errp, "-icount align=on: not in this version"));
-        else if (strcmp(k->key, "shift"))
-            ok = option_invalid("icount", text, k->key, known, 3, errp);
-        else if (!strcmp(k->value, "auto"))
-            ok = error_set(errp, "-icount shift=auto: not in this version; give a number from 0 to 10");
-        else if ((ok = option_number("icount", k, 10, &n, errp)))
-            o->pc.engine.icount_shift = (int)n;
-    }
-    if (ok && o->pc.engine.icount_shift < 0)
-        ok = error_set(errp, "-icount %s: shift=N is needed", text);
+    for (unsigned i = 0; ok && i < p.count; i++)
+        ok = icount_pair(o, &p.items[i], text, errp);
+    if (ok && o->pc.engine.icount_shift == ICOUNT_OFF)
+        ok = error_set(errp, "-icount %s: shift=N or shift=auto is needed", text);
+    if (ok && o->pc.engine.icount_align && !o->run.sleep_on)
+        ok = error_set(errp, "-icount %s: align=on and sleep=off are incompatible", text);
     free(p.text);
     return ok;
 }

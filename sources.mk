@@ -10,7 +10,8 @@ UTIL_SRCS := \
     util/loop.c \
     util/nearest.c \
     util/parse.c \
-    util/state.c
+    util/state.c \
+    util/width.c
 
 FPU_SRCS := \
     fpu/sf_f32f64.c \
@@ -79,6 +80,7 @@ EXEC_SRCS := \
     exec/code_page.c \
     exec/debug.c \
     exec/engine.c \
+    exec/engine_time.c \
     exec/restore.c \
     exec/translation_cache.c
 
@@ -103,6 +105,7 @@ UI_SRCS := \
     ui/memory_tab.c \
     ui/no_window.c \
     ui/options.c \
+    ui/pixels.c \
     ui/png.c \
     ui/poll.c \
     ui/screen.c \
@@ -110,6 +113,7 @@ UI_SRCS := \
     ui/status.c \
     ui/tabs.c \
     ui/terminal.c \
+    ui/terminal_joins.c \
     ui/terminal_modes.c \
     ui/terminal_reflow.c \
     ui/terminal_select.c \
@@ -232,6 +236,7 @@ SNAPSHOT_SRCS := \
     snapshot/contract.c \
     snapshot/control.c \
     snapshot/digest.c \
+    snapshot/files.c \
     snapshot/flip.c \
     snapshot/keys.c \
     snapshot/ram_digest.c \
@@ -244,7 +249,8 @@ GDBSTUB_SRCS := \
     gdbstub/packet.c \
     gdbstub/query.c \
     gdbstub/registers.c \
-    gdbstub/resume.c
+    gdbstub/resume.c \
+    gdbstub/write.c
 
 MONITOR_SRCS := \
     monitor/cmd_digest.c \

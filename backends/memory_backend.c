@@ -11,7 +11,7 @@
 #include "util/error.h"
 #include "util/parse.h"
 
-struct backend_list { struct memory_backend *first; bool no_merge, no_dump; };
+struct backend_list { struct memory_backend *first; bool no_merge, no_dump; const char *no_files; };
 
 struct backend_list *backend_list_new(void)
 {
@@ -44,6 +44,8 @@ void backend_list_free(struct backend_list *list)
     free(list);
 }
 
+void backend_list_refuse_files(struct backend_list *list, const char *why) { list->no_files = why; }
+
 struct memory_backend *backend_first(const struct backend_list *list) { return list->first; }
 
 struct memory_backend *backend_find(const struct backend_list *list, const char *id)
@@ -71,6 +73,12 @@ static bool check_id(const struct backend_list *list, const char *id, bool comma
     return error_set(errp, "attempt to add duplicate property '%s' to object (type 'container')", id);
 }
 
+static bool check_file(const struct backend_list *list, const struct memory_backend *backend, struct error **errp)
+{
+    bool file = !strcmp(backend->type, "memory-backend-file");
+    return !file || !list->no_files || error_set(errp, "%s %s", backend->type, list->no_files);
+}
+
 // Takes the parsed backend (NULL: stays an error) over into the list, or frees it.
 static struct memory_backend *complete(struct backend_list *list, struct memory_backend *backend, bool command_line,
                                        struct error **errp)
@@ -79,7 +87,7 @@ static struct memory_backend *complete(struct backend_list *list, struct memory_
         return NULL;
     backend->merge = backend->merge_given ? backend->merge : !list->no_merge;
     backend->dump = backend->dump_given ? backend->dump : !list->no_dump;
-    if (!check_id(list, backend->id, command_line, errp) || !backend_check(backend, errp) || !backend_map(backend, errp)) {
+    if (!check_id(list, backend->id, command_line, errp) || !check_file(list, backend, errp) || !backend_check(backend, errp) || !backend_map(backend, errp)) {
         backend_free(backend);
         return NULL;
     }

@@ -43,6 +43,8 @@ void backend_list_free(struct backend_list *list);
 // -machine mem-merge=, dump-guest-core=: what merge and dump of later backends are unless they are given. On at first.
 void backend_list_set_defaults(struct backend_list *list, bool merge, bool dump);
 void backend_list_defaults(const struct backend_list *list, bool *merge, bool *dump);
+// From here on no backend may be a file (-file, -mem-path); why: behind the type's name. Static.
+void backend_list_refuse_files(struct backend_list *list, const char *why);
 
 // ---- coming and going
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "util/error.h"
 #include "util/loop.h"
@@ -206,6 +207,15 @@ bool chardev_attach(struct chardev *c, const struct chardev_front *front, void *
 
 const char *chardev_id(const struct chardev *c) { return c->id; }
 bool chardev_is_terminal(const struct chardev *c) { return c->terminal; }
+
+unsigned chardev_columns(const struct chardev *c)
+{
+    struct winsize size;
+    if (c->terminal && c->driver->columns)
+        return c->driver->columns(c);
+    return c->terminal && c->fd_out >= 0 && !ioctl(c->fd_out, TIOCGWINSZ, &size) ? size.ws_col : 0;
+}
+
 bool chardev_has_front(const struct chardev *c) { return c->front; }
 size_t chardev_queued(const struct chardev *c) { return c->queued; }
 bool chardev_connected(const struct chardev *c) { return c->connected; }

@@ -32,6 +32,7 @@ size_t chardev_queued(const struct chardev *chardev);
 void chardev_accept_input(struct chardev *chardev);
 const char *chardev_id(const struct chardev *chardev);
 bool chardev_is_terminal(const struct chardev *chardev);      // line editing makes sense
+unsigned chardev_columns(const struct chardev *chardev);      // of a terminal, as it is now; 0: not known
 bool chardev_has_front(const struct chardev *chardev);
 bool chardev_connected(const struct chardev *chardev);
 
@@ -58,6 +59,7 @@ struct chardev_console {
     void *(*open)(void *opaque, struct chardev *chardev, struct error **errp);
     void (*write)(void *console, const uint8_t *data, size_t len);
     void (*close)(void *console);
+    unsigned (*columns)(void *console); // how wide it is now
     void *opaque;
 };
 void chardev_set_console(struct chardev_list *list, const struct chardev_console *console);

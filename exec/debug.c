@@ -247,6 +247,16 @@ void debug_set_owner(struct engine *e, const struct debug_owner *owner)
     e->debug = NULL;
 }
 
+void debug_state_written(struct engine *e)
+{
+    e->round.served = false;
+}
+
+bool debug_in_turn(const struct engine *e, unsigned cpu)
+{
+    return e->cpu_count == 1 || (e->round.stopped && e->round.cpu == cpu && e->round.left > 0);
+}
+
 // ---- the loop's questions
 
 bool debug_time_held(const struct engine *e)

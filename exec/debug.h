@@ -40,6 +40,10 @@ void debug_remove_breakpoint(struct engine *engine, uint64_t va, bool hardware);
 bool debug_insert_watchpoint(struct engine *engine, uint64_t va, uint64_t len, unsigned kinds);
 bool debug_remove_watchpoint(struct engine *engine, uint64_t va, uint64_t len, unsigned kinds); // false: no such
 void debug_remove_all(struct engine *engine);
+// Somebody has written registers or memory: interrupts are looked at again before the next instruction.
+void debug_state_written(struct engine *engine);
+// Would this vCPU run next if all did?
+bool debug_in_turn(const struct engine *engine, unsigned cpu);
 // For the next run, until a stop.
 void debug_set_mode(struct engine *engine, unsigned cpu, enum debug_mode mode);
 // NOIRQ: a stepping vCPU takes no interrupts; NOTIMER: time stands still meanwhile. A halted one gets both.

@@ -7,7 +7,6 @@
 #include "exec/engine.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "exec/debug.h"
 #include "exec/internal.h"
 #include "util/error.h"
@@ -15,48 +14,9 @@
 
 #define DEFAULT_CODE_SIZE ((size_t)256 << 20)
 #define DEFAULT_QUANTUM 32768
-#define COUNTED_QUANTA 8
 #define DEFAULT_MAX_INSNS 48
 
 static void deadline_changed(void *engine);
-
-static int64_t host_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
-
-// ---- time
-
-int64_t engine_time(void *opaque)
-{
-    struct engine *e = opaque;
-    if (e->options.icount_shift >= 0)
-        return e->time_base + (int64_t)(engine_instructions(e) << e->options.icount_shift);
-    return e->time_running ? e->time_base + host_ns() - e->host_base : e->time_base;
-}
-
-bool engine_counts_time(const struct engine *e)
-{
-    return e->options.icount_shift >= 0;
-}
-
-void engine_stop_time(struct engine *e)
-{
-    if (e->options.icount_shift < 0 && e->time_running) {
-        e->time_base += host_ns() - e->host_base;
-        e->time_running = false;
-    }
-}
-
-void engine_start_time(struct engine *e)
-{
-    if (e->options.icount_shift < 0 && !e->time_running) {
-        e->host_base = host_ns();
-        e->time_running = true;
-    }
-}
 
 // ---- flags keys
 
@@ -186,7 +146,7 @@ void engine_kick(struct engine *e)
 static void deadline_changed(void *engine)
 {
     struct engine *e = engine;
-    if (e->options.icount_shift >= 0)
+    if (e->options.icount_shift != ICOUNT_OFF)
         e->kicked = true;
 }
 
@@ -407,22 +367,6 @@ static enum slice_end run_slice(struct engine *e, struct vcpu_head *cpu, int64_t
     return e->kicked ? SLICE_OVER : SLICE_USED;
 }
 
-// Instructions until the earliest timer, at most the quantum.
-static int64_t slice_budget(struct engine *e)
-{
-    int64_t quantum = e->options.quantum;
-    if (e->options.icount_shift < 0)
-        return quantum;
-    if (e->cpu_count == 1) // nobody takes turns: fewer ends that must be met to the instruction
-        quantum *= COUNTED_QUANTA;
-    int64_t deadline = clock_deadline(e->clock);
-    if (deadline == CLOCK_NEVER)
-        return quantum;
-    int64_t unit = 1ll << e->options.icount_shift;
-    int64_t left = (deadline - engine_time(e) + unit - 1) >> e->options.icount_shift;
-    return left < 1 ? 1 : left < quantum ? left : quantum;
-}
-
 // ---- stops at counts
 
 void engine_set_stop(struct engine *e, uint64_t count)
@@ -444,19 +388,27 @@ void engine_check_stop(struct engine *e, const struct engine_owner *owner)
     reach_stop(e, owner);
 }
 
-// A vCPU's turn: its slice, cut in pieces where stops lie in it. Returns what is left of it: 0, but after a debugger's stop.
+// A vCPU's turn: its slice, cut in pieces where stops lie in it. Returns what is left of it, when something ended it early.
+// What the owner does at a stop (a timer armed, an interrupt raised) does not end the turn, just as if it had been done while
+// everything stood still.
 static int64_t run_turn(struct engine *e, struct vcpu_head *cpu, int64_t budget, const struct engine_owner *owner, bool *go_on)
 {
-    enum slice_end end = e->kicked ? SLICE_OVER : SLICE_USED;
-    while (*go_on && end == SLICE_USED && budget > 0 && !e->kicked) {
+    enum slice_end end = SLICE_USED;
+    while (*go_on && end == SLICE_USED && budget > 0) {
         uint64_t until = e->stop - engine_instructions(e);
         int64_t piece = e->stop != UINT64_MAX && until < (uint64_t)budget ? (int64_t)until : budget;
         int64_t rest = budget - piece;
         end = run_slice(e, cpu, &piece);
         budget = rest + piece;
+        bool kicked = e->kicked;
         *go_on = reach_stop(e, owner);
+        if (e->kicked && !kicked) {
+            e->kicked = false;
+            int64_t now = time_budget(e);
+            budget = now < budget ? now : budget;
+        }
     }
-    return end == SLICE_STOPPED ? budget : 0;
+    return end == SLICE_STOPPED || (end == SLICE_USED && !*go_on) ? budget : 0;
 }
 
 static bool all_halted(struct engine *e)
@@ -471,37 +423,7 @@ static bool all_halted(struct engine *e)
     return true;
 }
 
-// Counted time jumps to the next timer: nothing happens before.
-static void idle_counted(struct engine *e, const struct engine_owner *owner, int64_t deadline)
-{
-    int64_t wait = deadline - engine_time(e);
-    if (wait <= 0)
-        return;
-    // Input that came meanwhile takes effect at the next instruction: do not let it wait for the host's clock.
-    if (e->options.icount_sleep && e->stop > engine_instructions(e) + 1) {
-        int64_t end = host_ns() + wait;
-        owner->idle(owner->opaque, wait);
-        if (host_ns() < end)
-            return; // something else: look
-    }
-    e->time_base += wait;
-}
-
-static void idle(struct engine *e, const struct engine_owner *owner)
-{
-    int64_t deadline = clock_deadline(e->clock);
-    if (deadline == CLOCK_NEVER && e->stop != UINT64_MAX && owner->stuck(owner->opaque))
-        return;
-    if (e->options.icount_shift >= 0 && deadline != CLOCK_NEVER) {
-        idle_counted(e, owner, deadline);
-        return;
-    }
-    int64_t wait = deadline == CLOCK_NEVER ? CLOCK_NEVER : deadline - engine_time(e);
-    if (wait > 0)
-        owner->idle(owner->opaque, wait);
-}
-
-// One turn of each vCPU; or, after a debugger's stop, what was left of the turns then. False: the owner wants to look.
+// One turn of each vCPU; or, after a stop, what was left of the turns then. False: the owner wants to look.
 static bool run_round(struct engine *e, const struct engine_owner *owner)
 {
     bool go_on = true;
@@ -511,18 +433,18 @@ static bool run_round(struct engine *e, const struct engine_owner *owner)
         if (!debug_cpu_runs(e, i))
             continue;
         e->current = i;
-        e->kicked = false;
         go_on = reach_stop(e, owner);
-        int64_t budget = slice_budget(e);
+        e->kicked = false;
+        int64_t budget = time_budget(e);
         bool resumed = from.stopped && i == from.cpu;
         if (resumed && from.left < budget)
             budget = from.left;
         e->round.served = resumed && from.served;
         int64_t left = run_turn(e, e->cpus[i], budget, owner, &go_on);
-        if (!debug_stopped(e))
+        if (!debug_stopped(e) && go_on)
             continue;
         e->round = (struct round){ .stopped = true, .served = e->round.served, .cpu = i, .left = left };
-        if (from.stopped && !(resumed && from.left > 0) && debug_lone_step(e, i))
+        if (debug_stopped(e) && from.stopped && !(resumed && from.left > 0) && debug_lone_step(e, i))
             e->round = from; // a step out of turn
         break;
     }
@@ -545,7 +467,8 @@ void engine_run(struct engine *e, const struct engine_owner *owner)
             debug_prepare(e);
         bool go_on = run_round(e, owner);
         if (go_on && !debug_stopped(e) && !e->kicked && all_halted(e) && !debug_stopped(e))
-            idle(e, owner);
+            time_idle(e, owner);
+        time_follow(e, owner);
         if (debug_stopped(e)) {
             engine_stop_time(e);
             debug_tell(e);
@@ -586,4 +509,5 @@ void engine_print_stats(struct engine *e, void (*print)(void *, const char *), v
     }
     snprintf(line, sizeof line, "instructions        %llu\n", (unsigned long long)engine_instructions(e));
     print(opaque, line);
+    time_print(e, print, opaque);
 }

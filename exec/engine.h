@@ -39,12 +39,15 @@ struct engine_target {
     void (*dump)(struct vcpu_head *cpu, FILE *out);       // -d cpu
     void (*disassemble)(FILE *out, const uint8_t *code, unsigned size, uint64_t address, uint32_t flags, bool host);
 };
+enum { ICOUNT_OFF = -1,         // virtual time is the host's
+       ICOUNT_AUTO = -2 };       // counted at a pace that follows the host's clock: no run is like another
 struct engine_options {
     const struct tcg_backend *backend;
     size_t code_size;            // bytes of generated code, 0: default
     int code_mode;               // enum code_buffer_mode
-    int icount_shift;            // -1: virtual time follows the host's clock; else ns = instructions << shift
+    int icount_shift;            // ns = instructions << shift, or one of the two below
     bool icount_sleep;           // counted time: wait for the host's clock while all vCPUs are halted, before time jumps
+    bool icount_align;           // counted time: wait for the host's clock where it is behind, too
     unsigned max_insns;          // per block, 0: default
     bool no_chain;               // never link blocks
     unsigned flush_every;        // test: forget all derived mappings every N block entries, 0: never
@@ -81,7 +84,7 @@ void engine_run(struct engine *engine, const struct engine_owner *owner);
 // Virtual time in ns: the source of the machine's clock (clock_init).
 int64_t engine_time(void *engine);
 // Host-clock mode: stop and restart virtual time (pause).
-bool engine_counts_time(const struct engine *engine); // -icount
+bool engine_counts_time(const struct engine *engine); // -icount shift=N: a function of the count alone
 void engine_stop_time(struct engine *engine);
 void engine_start_time(struct engine *engine);
 // Call the owner's stop at the first instruction boundary where engine_instructions() >= count (UINT64_MAX: never), before

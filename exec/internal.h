@@ -60,7 +60,7 @@ struct part {
     int64_t *constants;
     uint32_t constant_count, constant_capacity;
 };
-struct round {          // where a debugger stopped the turns of the vCPUs
+struct round {          // where a debugger, or the owner at a count, stopped the turns of the vCPUs
     bool stopped;       // go on at cpu with what is left of its slice
     bool served;        // the vCPU was served already: next comes the instruction
     unsigned cpu;
@@ -98,6 +98,12 @@ struct engine {
     // time
     int64_t time_base, host_base;
     bool time_running;
+    struct pace {                 // engine_time.c: shift=auto and align=on
+        uint64_t count, rate;     // from this count on, at time_base, an instruction takes rate / 65536 ns
+        int64_t sample_host;      // the host's time and the count when the pace was looked at last
+        uint64_t sample_count;
+        int64_t lead, told_late;  // over the host's clock when time was stopped; when the user was told
+    } pace;
     bool kicked;
     uint64_t stop;                // engine_set_stop
     uint64_t entries;
@@ -133,6 +139,11 @@ bool debug_after(struct engine *e, struct vcpu_head *cpu);
 void debug_tell(struct engine *e);
 // Instructions of the translated block before the first breakpoint in it (behind its first instruction), or all.
 unsigned debug_block_limit(const struct engine *e, const struct ir_block *ir, uint64_t code_base);
+// engine_time.c
+int64_t time_budget(const struct engine *e); // instructions until the earliest timer, at most the quantum
+void time_idle(struct engine *e, const struct engine_owner *owner);   // no vCPU has anything to run
+void time_follow(struct engine *e, const struct engine_owner *owner); // between rounds
+void time_print(struct engine *e, void (*print)(void *, const char *), void *opaque); // a part of info jit
 // code_page.c
 uint32_t code_page_handle(struct engine *e, uint64_t va, struct ram_block *ram, uint64_t offset);
 // Handle of the page at linear address pc in cpu's current context; walks when it is not known (may fault).

@@ -13,6 +13,22 @@ static struct x86_cpu *current(struct gdbstub *g)
     return pc_cpu(g->machine, g->current);
 }
 
+static struct place place(const struct gdbstub *g)
+{
+    return (struct place){ .machine = g->machine, .cpu = g->current, .physical = g->physical };
+}
+
+// NULL: it worked.
+static void write_result(struct gdbstub *g, const char *why, unsigned number)
+{
+    if (!why)
+        reply(g, "OK");
+    else if (*why)
+        reply(g, "E.%s", why);
+    else
+        reply_error(g, number);
+}
+
 // ---- registers
 
 static void read_all(struct gdbstub *g)
@@ -33,20 +49,17 @@ static void write_all(struct gdbstub *g, const char *text)
 {
     uint8_t all[128 * REGISTER_MAX], value[REGISTER_MAX];
     size_t len = strlen(text) / 2, at = 0;
-    bool ok = true;
+    const char *why = NULL;
     if (len > sizeof all || !hex_decode(all, text, len)) {
         reply_error(g, GDB_EINVAL);
         return;
     }
     for (unsigned i = 0; i < register_count() && at + register_size(i) <= len; at += register_size(i++)) {
         register_read(current(g), i, value);
-        if (memcmp(value, all + at, register_size(i)))
-            ok &= register_write(current(g), i, all + at);
+        const char *bad = memcmp(value, all + at, register_size(i)) ? client_writes_register(g, g->current, i, all + at) : NULL;
+        why = why ? why : bad;
     }
-    if (ok)
-        reply(g, "OK");
-    else
-        reply_error(g, GDB_EINVAL);
+    write_result(g, why, GDB_EINVAL);
 }
 
 static void read_one(struct gdbstub *g, const char *text)
@@ -68,8 +81,8 @@ static void write_one(struct gdbstub *g, const char *text)
     uint64_t number;
     uint8_t value[REGISTER_MAX];
     if (take_number(&text, &number) && number < register_count() && take_char(&text, '=') &&
-        hex_decode(value, text, register_size((unsigned)number)) && register_write(current(g), (unsigned)number, value))
-        reply(g, "OK");
+        hex_decode(value, text, register_size((unsigned)number)))
+        write_result(g, client_writes_register(g, g->current, (unsigned)number, value), GDB_EINVAL);
     else
         reply_error(g, GDB_EINVAL);
 }
@@ -90,7 +103,8 @@ static void read_memory(struct gdbstub *g, const char *text)
         reply_error(g, GDB_EINVAL);
         return;
     }
-    size_t done = memory_read(g, address, data, len < sizeof data ? len : sizeof data);
+    struct place p = place(g);
+    size_t done = memory_read(&p, address, data, len < sizeof data ? len : sizeof data);
     if (!done && len) {
         reply_error(g, GDB_EFAULT);
         return;
@@ -108,7 +122,8 @@ static void read_binary(struct gdbstub *g, const char *text)
         reply_error(g, GDB_EINVAL);
         return;
     }
-    size_t done = memory_read(g, address, data, len < sizeof data ? len : sizeof data), n = 0;
+    struct place p = place(g);
+    size_t done = memory_read(&p, address, data, len < sizeof data ? len : sizeof data), n = 0;
     if (!done && len) {
         reply_error(g, GDB_EFAULT);
         return;
@@ -127,10 +142,8 @@ static void read_binary(struct gdbstub *g, const char *text)
 
 static void write_reply(struct gdbstub *g, uint64_t address, const uint8_t *data, uint64_t len)
 {
-    if (memory_write(g, address, data, len))
-        reply(g, "OK");
-    else
-        reply_error(g, GDB_EFAULT);
+    struct place p = place(g);
+    write_result(g, client_writes_memory(g, &p, address, data, len), GDB_EFAULT);
 }
 
 static void write_memory(struct gdbstub *g, const char *text)

@@ -24,7 +24,7 @@ static void client_came(struct gdbstub *g)
     g->step_mask = engine_counts_time(e) ? 1 : 1 | DEBUG_STEP_NOIRQ | DEBUG_STEP_NOTIMER;
     debug_set_owner(e, &owner);
     debug_set_step_mask(e, g->step_mask);
-    pc_stop(g->machine);
+    resume_pause(g);
 }
 
 static void client_went(struct gdbstub *g)
@@ -41,7 +41,8 @@ static void client_went(struct gdbstub *g)
 
 static size_t can_receive(void *opaque)
 {
-    return 4096;
+    const struct gdbstub *g = opaque;
+    return g->pausing ? 0 : 4096;
 }
 
 static void receive(void *opaque, const uint8_t *data, size_t len)

@@ -27,6 +27,7 @@ struct gdbstub {
     bool connected, no_ack, break_reasons, physical;
     bool receiving;          // inside the chardev's callback
     bool waiting;            // the client waits for a stop
+    bool pausing;            // a run with counts will stop for us soon
     bool continue_at_loss;   // the guest ran before the client came, or by its order
     unsigned step_mask;      // as qqemu.sstep shows it
     unsigned current, resumed; // vCPUs that Hg and Hc chose
@@ -70,9 +71,14 @@ void command_run(struct gdbstub *g, char *packet, size_t len);
 // ---- query.c: q and Q packets
 void query_run(struct gdbstub *g, const char *packet, size_t len);
 
-// ---- memory.c: by the current vCPU's page tables, or physical. RAM and ROM only; nothing in the guest notices a read.
-size_t memory_read(struct gdbstub *g, uint64_t address, uint8_t *to, size_t len); // bytes read before the first that cannot be
-bool memory_write(struct gdbstub *g, uint64_t address, const uint8_t *from, size_t len);
+// ---- memory.c: by a vCPU's page tables, or physical. RAM and ROM only; nothing in the guest notices a read.
+struct place { struct machine *machine; unsigned cpu; bool physical; };
+size_t memory_read(const struct place *p, uint64_t address, uint8_t *to, size_t len); // bytes read before the first that cannot be
+bool memory_write(const struct place *p, uint64_t address, const uint8_t *from, size_t len);
+
+// ---- write.c: writes of the client, which runs that repeat record. A text: why not, for an E. reply; "": the value or the address is bad.
+const char *client_writes_register(struct gdbstub *g, unsigned cpu, unsigned number, const uint8_t *value);
+const char *client_writes_memory(struct gdbstub *g, const struct place *p, uint64_t address, const uint8_t *data, size_t len);
 
 // ---- resume.c
 void resume_command(struct gdbstub *g, char what, const char *text); // c, s, C, S
@@ -82,11 +88,14 @@ void resume_engine_stopped(void *opaque, const struct debug_stop *stop);
 // The machine has stopped, for a debug stop (already in g->stop) or another reason.
 void resume_machine_stopped(struct gdbstub *g, unsigned signal);
 void resume_detach(struct gdbstub *g);
+void resume_pause(struct gdbstub *g); // for a client that wants to look; a run with counts stops a little later
 
 // ---- registers.c
 #define REGISTER_MAX 16 // bytes
 unsigned register_count(void);
 unsigned register_size(unsigned number); // bytes
+const char *register_name(unsigned number);
+int register_find(const char *name); // -1: unknown
 void register_read(struct x86_cpu *cpu, unsigned number, uint8_t *to);
 // False: the register cannot have this value now.
 bool register_write(struct x86_cpu *cpu, unsigned number, const uint8_t *from);

@@ -107,6 +107,10 @@ static void set_step(struct gdbstub *g, const char *text)
         reply_error(g, GDB_EINVAL);
         return;
     }
+    if (bits & ~STEP_ENABLE && g->machine->gate.may_write) {
+        reply(g, "E.this run repeats: steps that hold interrupts or time back would change it");
+        return;
+    }
     g->step_mask = (unsigned)bits;
     debug_set_step_mask(pc_engine(g->machine), g->step_mask);
     reply(g, "OK");

@@ -118,6 +118,16 @@ static uint64_t get_bytes(const uint8_t *from, unsigned bytes)
     return value;
 }
 
+const char *register_name(unsigned number) { return row_of(number)->name; }
+
+int register_find(const char *name)
+{
+    for (unsigned i = 0; i < register_count(); i++)
+        if (!strcmp(register_name(i), name))
+            return (int)i;
+    return -1;
+}
+
 void register_read(struct x86_cpu *cpu, unsigned number, uint8_t *to)
 {
     const struct row *row = row_of(number);

@@ -9,6 +9,7 @@
 #include "gdbstub/internal.h"
 #include "softmmu/watch.h"
 #include "target/i386/cpu.h"
+#include "util/error.h"
 
 static void set_stop(struct gdbstub *g, unsigned signal, const char *reason, unsigned cpu)
 {
@@ -53,10 +54,31 @@ void resume_machine_stopped(struct gdbstub *g, unsigned signal)
     tell_stop(g);
 }
 
+// Its boundary has come.
+static void pause_now(void *opaque)
+{
+    struct gdbstub *g = opaque;
+    g->pausing = false;
+    if (g->connected)
+        pc_stop(g->machine);
+    if (g->chardev)
+        chardev_accept_input(g->chardev);
+}
+
+void resume_pause(struct gdbstub *g)
+{
+    if (g->machine->state != RUN_STATE_RUNNING || !g->machine->gate.pause) {
+        pc_stop(g->machine);
+    } else if (!g->pausing) {
+        g->pausing = true;
+        g->machine->gate.pause(g->machine->gate.opaque, pause_now, g);
+    }
+}
+
 void resume_interrupt(struct gdbstub *g)
 {
     if (g->machine->state == RUN_STATE_RUNNING)
-        pc_stop(g->machine); // EVENT_STOP comes back here
+        resume_pause(g); // EVENT_STOP comes back here
     else
         resume_machine_stopped(g, GDB_SIGNAL_INT);
 }
@@ -81,11 +103,20 @@ static bool take_signal(const char **text)
     return take_number(text, &number) && number < 256;
 }
 
+static const char *move(struct gdbstub *g, uint64_t address)
+{
+    uint8_t rip[8];
+    for (unsigned i = 0; i < sizeof rip; i++)
+        rip[i] = (uint8_t)(address >> 8 * i);
+    return client_writes_register(g, g->resumed, (unsigned)register_find("rip"), rip);
+}
+
 void resume_command(struct gdbstub *g, char what, const char *text)
 {
     struct engine *e = pc_engine(g->machine);
     uint64_t address;
     bool step = what == 's' || what == 'S', ok = true, moved = false;
+    const char *why = NULL;
     if (what == 'C' || what == 'S')
         ok = take_signal(&text) && (!*text || take_char(&text, ';'));
     if (ok && *text) {
@@ -97,7 +128,11 @@ void resume_command(struct gdbstub *g, char what, const char *text)
         return;
     }
     if (moved)
-        pc_cpu(g->machine, g->resumed)->head.rip = address;
+        why = move(g, address);
+    if (why) {
+        reply(g, "E.%s", why);
+        return;
+    }
     for (unsigned i = 0; i < g->machine->cpu_count; i++)
         debug_set_mode(e, i, step && i == g->resumed ? DEBUG_STEP : DEBUG_RUN);
     go(g);
@@ -124,6 +159,17 @@ static bool take_action(struct gdbstub *g, const char **text, int *modes)
     return true;
 }
 
+// In runs that repeat one vCPU alone may only step, and only what it would do next anyway.
+static bool leaves_turns(struct gdbstub *g, const int *modes)
+{
+    bool halts = false, other = false;
+    for (unsigned i = 0; i < g->machine->cpu_count; i++) {
+        halts |= modes[i] < 0;
+        other |= modes[i] == DEBUG_RUN || (modes[i] == DEBUG_STEP && !debug_in_turn(pc_engine(g->machine), i));
+    }
+    return g->machine->gate.may_write && halts && other;
+}
+
 void resume_vcont(struct gdbstub *g, const char *text)
 {
     int modes[MAX_THREADS];
@@ -135,6 +181,11 @@ void resume_vcont(struct gdbstub *g, const char *text)
             return;
         }
     } while (*text);
+    if (leaves_turns(g, modes)) {
+        warn_report("GDB: a vCPU alone is not moved out of its turn: no replay would have that");
+        reply(g, "E.a vCPU alone is not moved out of its turn: no replay would have that");
+        return;
+    }
     for (unsigned i = 0; i < g->machine->cpu_count; i++) {
         any |= modes[i] >= 0;
         debug_set_mode(pc_engine(g->machine), i, modes[i] < 0 ? DEBUG_HALT : (enum debug_mode)modes[i]);

@@ -51,11 +51,17 @@ static bool number(char **arguments, const char *what, bool needed, int64_t limi
     return true;
 }
 
+static bool nothing_more(char **arguments, const char *what, struct error **errp)
+{
+    const char *word = next_word(arguments);
+    return !word || error_set(errp, "%s: '%s' is one argument too many", what, word);
+}
+
 bool cmd_mouse_move(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
     int64_t dx, dy, dz;
     if (!number(&arguments, "mouse_move", true, 10000, &dx, errp) || !number(&arguments, "mouse_move", true, 10000, &dy, errp) ||
-        !number(&arguments, "mouse_move", false, 100, &dz, errp))
+        !number(&arguments, "mouse_move", false, 100, &dz, errp) || !nothing_more(&arguments, "mouse_move", errp))
         return false;
     input_pointer(machine->input, (int)dx, (int)dy, (int)dz, machine->mouse_buttons);
     return true;
@@ -64,7 +70,7 @@ bool cmd_mouse_move(struct machine *machine, char *arguments, const struct outpu
 bool cmd_mouse_button(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
     int64_t bits;
-    if (!number(&arguments, "mouse_button", true, 7, &bits, errp))
+    if (!number(&arguments, "mouse_button", true, 7, &bits, errp) || !nothing_more(&arguments, "mouse_button", errp))
         return false;
     if (bits < 0)
         return error_set(errp, "mouse_button: 1 left, 2 middle, 4 right, and their sums");

@@ -9,7 +9,8 @@
 #include "util/nearest.h"
 
 const struct command monitor_commands[] = {
-#define COMMAND(name_, alias_, arguments_, help_, ...) { .name = #name_, .alias = alias_, .arguments = arguments_, .help = help_, .run = cmd_##name_ },
+#define COMMAND(name_, alias_, effect_, arguments_, help_, ...) \
+    { .name = #name_, .alias = alias_, .effect = EFFECT_##effect_, .arguments = arguments_, .help = help_, .run = cmd_##name_ },
 #define INFO(...)
 #define QMP(...)
 #include "monitor/commands.def"
@@ -72,18 +73,6 @@ char *next_word(char **text)
     return start;
 }
 
-bool monitor_only_looks(const char *line)
-{
-    static const char *const looks[] = { "", "info", "help", "?", "x", "xp", "print", "p", "gpa2hva", "gva2gpa", "qom-list", "qom-get",
-                                         "screendump", "sendkey", "mouse_move", "mouse_button" };
-    line += strspn(line, " \t");
-    size_t n = strcspn(line, " \t/");
-    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
-        if (strlen(looks[i]) == n && !strncmp(looks[i], line, n))
-            return true;
-    return false;
-}
-
 // "memory-devices" is spelled memory_devices in the table's C names.
 static bool same_name(const char *row, const char *word)
 {
@@ -99,6 +88,21 @@ static const struct command *find(const struct command *table, size_t count, con
         if (same_name(table[i].name, word) || (table[i].alias && !strcmp(table[i].alias, word)))
             return &table[i];
     return NULL;
+}
+
+enum command_effect monitor_effect(const char *line)
+{
+    char *copy = strdup(line), *rest = copy, *word = next_word(&rest);
+    if (word && word[strcspn(word, "/")] && *word != '/')
+        word[strcspn(word, "/")] = 0; // x/8xb
+    const struct command *command = word ? find(monitor_commands, monitor_command_count, word) : NULL;
+    free(copy);
+    return command ? command->effect : EFFECT_LOOKS;
+}
+
+bool monitor_takes_host_time(bool qmp, const char *line)
+{
+    return (qmp ? qmp_effect(line) : monitor_effect(line)) == EFFECT_KEYS;
 }
 
 static void unknown(const struct output *out, const struct command *table, size_t count, const char *before, const char *word)
@@ -163,7 +167,7 @@ static void run_later(void *client, const char *line)
 
 void monitor_run_live(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque)
 {
-    if (!machine->gate.command || monitor_only_looks(line))
+    if (!machine->gate.command || monitor_effect(line) != EFFECT_CHANGES)
         monitor_run(machine, line, print, opaque);
     else if (!machine->gate.command(machine->gate.opaque, false, line, run_later, machine))
         print(opaque, "Error: this is a replay: its input comes from the recording\n");

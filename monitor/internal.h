@@ -13,8 +13,11 @@ struct output {
     void *opaque;
     struct monitor_wait *wait; // NULL: this connection cannot wait
 };
+enum command_effect { EFFECT_LOOKS, EFFECT_CHANGES, EFFECT_KEYS, EFFECT_LINE }; // commands.def
 struct command {
-    const char *name, *alias, *arguments, *help;
+    const char *name, *alias;
+    enum command_effect effect;
+    const char *arguments, *help;
     bool (*run)(struct machine *machine, char *arguments, const struct output *out, struct error **errp);
 };
 extern const struct command monitor_commands[], monitor_infos[];
@@ -27,8 +30,9 @@ void monitor_run_with(struct machine *machine, const char *line, const struct ou
 void out_error(const struct output *out, struct error *err); // `Error: ...` and its hint; frees it
 void out_printf(const struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_text(void *out, const char *text); // print function for others' callbacks; opaque: const struct output *
-// A command line that changes nothing of the machine (info, x, help ..., an empty line).
-bool monitor_only_looks(const char *line);
+// Of the command of a line, never EFFECT_LINE; an empty line or an unknown command looks.
+enum command_effect monitor_effect(const char *line);
+enum command_effect qmp_effect(const char *line); // the same of a request of QMP, as JSON
 // Next word of *text (quotes taken off), NULL at the end. Changes the text.
 char *next_word(char **text);
 // quit: tells the clients, then asks the machine to end.
@@ -36,7 +40,7 @@ void monitor_quit(struct machine *machine);
 // "driver,key=value,...": -device and device_add. Changes the text.
 bool device_add_text(struct machine *machine, char *text, struct error **errp);
 #define QMP(...)
-#define COMMAND(name_, alias_, arguments_, help_, ...) \
+#define COMMAND(name_, alias_, effect_, arguments_, help_, ...) \
     bool cmd_##name_(struct machine *machine, char *arguments, const struct output *out, struct error **errp);
 #define INFO(name_, arguments_, help_, ...) \
     bool info_##name_(struct machine *machine, char *arguments, const struct output *out, struct error **errp);

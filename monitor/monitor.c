@@ -125,7 +125,7 @@ static void wait_event(struct monitor *m, enum machine_event what, const struct 
 static void line(void *opaque, const char *text)
 {
     struct monitor *m = opaque;
-    if (!m->machine->gate.command || monitor_only_looks(text)) {
+    if (!m->machine->gate.command || monitor_effect(text) != EFFECT_CHANGES) {
         run_line(m, text);
     } else if (!m->machine->gate.command(m->machine->gate.opaque, false, text, run_line, m)) {
         put(m, "Error: this is a replay: its input comes from the recording\n");
@@ -173,6 +173,11 @@ static void complete(void *opaque, const char *text, void (*candidate)(void *, c
     for (size_t i = 0; i < count; i++)
         if (starts_with(table[i].name, info ? text + 5 : text))
             offer(&table[i], candidate, to);
+}
+
+static unsigned width(void *opaque)
+{
+    return chardev_columns(((struct monitor *)opaque)->chardev);
 }
 
 static void greet(struct monitor *m)
@@ -249,7 +254,7 @@ struct monitor *monitor_new(struct machine *machine, struct chardev *chardev, st
     struct monitor *m = calloc(1, sizeof *m);
     m->machine = machine;
     m->chardev = chardev;
-    m->readline = readline_new(PROMPT, chardev_is_terminal(chardev), LINE_MAX_LENGTH, print, line, complete, m);
+    m->readline = readline_new(PROMPT, chardev_is_terminal(chardev), LINE_MAX_LENGTH, print, line, complete, width, m);
     m->sink = (struct event_sink){ .event = notice, .opaque = m, .next = machine->sinks };
     machine->sinks = &m->sink;
     if (!chardev_attach(chardev, &front, m, errp)) {

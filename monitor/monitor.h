@@ -26,6 +26,8 @@ void qmp_free_all(struct machine *machine, struct qmp **list, size_t count);
 void qmp_run(struct machine *machine, const char *line);
 // Run one line; output goes through print. Used by monitors and tests.
 void monitor_run(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
+// Would the line (qmp: as JSON) take effect when the host's clock says so? Scripts have other words for that.
+bool monitor_takes_host_time(bool qmp, const char *line);
 // The window gets to know the machine, and follows it. Free it after the machine.
 struct monitor_ui *monitor_ui_new(struct machine *machine, struct ui *ui, struct screen *screen, struct input *input);
 // The same for a user who is there now: where input has counts of its own it waits for its count, and its output goes to stderr.

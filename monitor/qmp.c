@@ -189,17 +189,23 @@ static const struct qmp_command *check(const struct qmp *q, const json_t *reques
     return command;
 }
 
-// Does it leave the machine as it is?
-static bool only_looks(const json_t *request)
+static enum command_effect effect_of(const struct qmp_command *command, const json_t *request)
 {
-    static const char *const looks[] = { "qmp_capabilities", "qom-list", "qom-get", "qom-list-types", "device-list-properties" };
+    if (command->effect != EFFECT_LINE)
+        return command->effect;
+    return monitor_effect(qmp_string(json_object_get(request, "arguments"), "command-line"));
+}
+
+enum command_effect qmp_effect(const char *line)
+{
+    json_t *request = json_loads(line, 0, NULL);
     const char *name = qmp_string(request, "execute");
-    if (!strcmp(name, "human-monitor-command"))
-        return monitor_only_looks(qmp_string(json_object_get(request, "arguments"), "command-line"));
-    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
-        if (!strcmp(looks[i], name))
-            return true;
-    return !strncmp(name, "query-", 6);
+    const struct qmp_command *command = name ? find(name) : NULL;
+    enum command_effect effect = EFFECT_LOOKS;
+    if (command && qmp_check_arguments(command->arguments, json_object_get(request, "arguments"), NULL))
+        effect = effect_of(command, request);
+    json_decref(request);
+    return effect;
 }
 
 static void run_more(struct qmp *q);
@@ -295,7 +301,7 @@ static void handle(struct qmp *q, const char *text, size_t len)
     if (!request)
         error_set(&err, "JSON parse error, %s", why.text);
     const struct qmp_command *command = request ? check(q, request, &err) : NULL;
-    if (command && q->machine->gate.command && !only_looks(request)) {
+    if (command && q->machine->gate.command && effect_of(command, request) == EFFECT_CHANGES) {
         if (hold(q, request, &err)) {
             json_decref(request);
             return;
@@ -452,5 +458,10 @@ void qmp_free_all(struct machine *machine, struct qmp **list, size_t count)
 void qmp_run(struct machine *machine, const char *line)
 {
     warn_report("%s: QMP is not in this build", line);
+}
+
+enum command_effect qmp_effect(const char *line)
+{
+    return EFFECT_LOOKS;
 }
 #endif

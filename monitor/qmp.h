@@ -4,12 +4,15 @@
 #pragma once
 #include <jansson.h>
 #include "hw/core/machine.h"
+#include "monitor/internal.h"
 #include "util/error.h"
 
 // arguments: an object, checked against the row. Returns a new reference; NULL: *errp is set.
 typedef json_t *qmp_handler(struct machine *machine, const json_t *arguments, struct error **errp);
 struct qmp_command {
-    const char *name, *arguments, *help;
+    const char *name;
+    enum command_effect effect;
+    const char *arguments, *help;
     qmp_handler *run;
 };
 extern const struct qmp_command qmp_commands[];
@@ -28,9 +31,9 @@ typedef json_t *qmp_event_data(struct machine *machine, const struct event_detai
 // Name of an event, NULL when QMP has none; *data: a new reference, or NULL.
 const char *qmp_event(struct machine *machine, enum machine_event event, const struct event_details *details, json_t **data);
 
-#define COMMAND(name_, alias_, arguments_, help_, ...) __VA_OPT__(QMP_HANDLER(__VA_ARGS__))
+#define COMMAND(name_, alias_, effect_, arguments_, help_, ...) __VA_OPT__(QMP_HANDLER(__VA_ARGS__))
 #define INFO(name_, arguments_, help_, ...) __VA_OPT__(QMP_HANDLER(__VA_ARGS__))
-#define QMP(handler_, name_, arguments_, help_) QMP_HANDLER(handler_, name_, arguments_)
+#define QMP(handler_, name_, effect_, arguments_, help_) QMP_HANDLER(handler_, name_, arguments_)
 #define QMP_HANDLER(handler_, name_, arguments_) qmp_handler qmp_##handler_;
 #include "monitor/commands.def"
 #undef COMMAND

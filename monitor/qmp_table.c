@@ -5,14 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include "hw/mem/memory_device.h"
+#include "monitor/internal.h"
 #include "monitor/qmp.h"
 
 const struct qmp_command qmp_commands[] = {
-#define COMMAND(name_, alias_, arguments_, help_, ...) __VA_OPT__(ROW(help_, __VA_ARGS__))
-#define INFO(name_, arguments_, help_, ...) __VA_OPT__(ROW(help_, __VA_ARGS__))
-#define QMP(handler_, name_, arguments_, help_) ROW(help_, handler_, name_, arguments_)
+#define COMMAND(name_, alias_, effect_, arguments_, help_, ...) __VA_OPT__(ROW(help_, effect_, __VA_ARGS__))
+#define INFO(name_, arguments_, help_, ...) __VA_OPT__(ROW(help_, LOOKS, __VA_ARGS__))
+#define QMP(handler_, name_, effect_, arguments_, help_) ROW(help_, effect_, handler_, name_, arguments_)
 #define ROW(...) ROW_(__VA_ARGS__)
-#define ROW_(help_, handler_, name_, arguments_) { .name = name_, .arguments = arguments_, .help = help_, .run = qmp_##handler_ },
+#define ROW_(help_, effect_, handler_, name_, arguments_) \
+    { .name = name_, .effect = EFFECT_##effect_, .arguments = arguments_, .help = help_, .run = qmp_##handler_ },
 #include "monitor/commands.def"
 #undef COMMAND
 #undef INFO

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Line editing. The line is redrawn whole after each change: it is one terminal line, and simple beats clever here.
+// Line editing. The line is redrawn whole after each change, in as many rows as it takes: its width is counted in the columns of its
+// characters, as the terminal does, so that the cursor is found in any row. Simple beats clever here.
 #include "monitor/readline.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "util/width.h"
 
 #define HISTORY 200
 
@@ -18,17 +20,24 @@ struct readline {
     unsigned escape; // 0 none, 1 after ESC, 2 after ESC [, 3 after ESC [ digit
     uint8_t digit;
     bool after_cr;
+    char part[4];              // a character whose last bytes have not come
+    unsigned part_count;
+    bool finished;             // the terminal's cursor is at the start of an empty row
+    size_t shown;              // byte of the text before which the terminal's cursor stands
     void (*print)(void *, const char *);
     void (*line)(void *, const char *);
     void (*complete)(void *, const char *, void (*)(void *, const char *), void *);
+    unsigned (*columns)(void *);
     void *opaque;
 };
 
 struct readline *readline_new(const char *prompt, bool editing, size_t max, void (*print)(void *, const char *), void (*line)(void *, const char *),
-                              void (*complete)(void *, const char *, void (*)(void *, const char *), void *), void *opaque)
+                              void (*complete)(void *, const char *, void (*)(void *, const char *), void *), unsigned (*columns_of)(void *),
+                              void *opaque)
 {
     struct readline *r = calloc(1, sizeof *r);
-    *r = (struct readline){ .prompt = prompt, .editing = editing, .max = max, .print = print, .line = line, .complete = complete, .opaque = opaque };
+    *r = (struct readline){ .prompt = prompt, .editing = editing, .max = max, .print = print, .line = line, .complete = complete,
+                            .columns = columns_of, .opaque = opaque };
     r->text = calloc(1, max + 1);
     return r;
 }
@@ -41,38 +50,111 @@ void readline_free(struct readline *r)
     free(r);
 }
 
-static void redraw(struct readline *r)
+// ---- on the terminal
+
+struct place { size_t row, column; };
+
+static size_t columns(struct readline *r)
 {
-    char move[32];
-    r->print(r->opaque, "\r\x1b[K");
+    size_t n = r->columns ? r->columns(r->opaque) : 0;
+    return n ? n : 80;
+}
+
+// Where text goes on from `at`; a row that is full is left only when something follows.
+static struct place put(struct place at, size_t width, const char *text, size_t len)
+{
+    while (len) {
+        size_t bytes, wide = unicode_width(utf8_get(text, len, &bytes));
+        if (at.column + wide > width)
+            at = (struct place){ at.row + 1, 0 };
+        at.column += wide;
+        text += bytes;
+        len -= bytes;
+    }
+    return at;
+}
+
+// The cursor's place before byte `to` of the text; at the end of a full row it stands in the next one.
+static struct place place_of(struct readline *r, size_t to)
+{
+    size_t width = columns(r), wide = 1, bytes;
+    struct place at = put((struct place){ 0 }, width, r->prompt, strlen(r->prompt));
+    at = put(at, width, r->text, to);
+    if (to < r->length)
+        wide = unicode_width(utf8_get(r->text + to, r->length - to, &bytes));
+    if (at.column + wide > width)
+        at = (struct place){ at.row + 1, 0 };
+    return at;
+}
+
+static void move(struct readline *r, size_t count, char how)
+{
+    char text[32];
+    snprintf(text, sizeof text, "\x1b[%zu%c", count, how);
+    if (count)
+        r->print(r->opaque, text);
+}
+
+// To the start of the prompt; nothing of the line is left.
+static void clear(struct readline *r, struct place from)
+{
+    r->print(r->opaque, "\r");
+    move(r, from.row, 'A');
+    r->print(r->opaque, "\x1b[J");
+}
+
+// The cursor goes from the end of the whole line to where it belongs.
+static void go_back(struct readline *r)
+{
+    struct place end = place_of(r, r->length), to = place_of(r, r->cursor);
+    if (end.row && !end.column)
+        r->print(r->opaque, " \r"); // else the terminal waits for the next character at the end of its full row
+    if (r->cursor < r->length) {
+        r->print(r->opaque, "\r");
+        move(r, end.row - to.row, 'A');
+        move(r, to.column, 'C');
+    }
+    r->shown = r->cursor;
+}
+
+static void draw(struct readline *r)
+{
     r->print(r->opaque, r->prompt);
     r->print(r->opaque, r->text);
-    if (r->cursor < r->length) {
-        snprintf(move, sizeof move, "\x1b[%zuD", r->length - r->cursor);
-        r->print(r->opaque, move);
-    }
+    go_back(r);
+}
+
+// Down behind the line, at the start of a row.
+static void finish(struct readline *r)
+{
+    struct place end = place_of(r, r->length);
+    move(r, end.row - place_of(r, r->shown).row, 'B');
+    r->print(r->opaque, end.row && !end.column ? "\r\x1b[K" : "\n");
+    r->shown = 0;
 }
 
 void readline_prompt(struct readline *r)
 {
-    if (r->editing)
-        redraw(r);
-    else
+    if (r->editing) {
+        r->print(r->opaque, "\r\x1b[J");
+        draw(r);
+    } else {
         r->print(r->opaque, r->prompt);
+    }
 }
 
 void readline_reset(struct readline *r)
 {
-    r->length = r->cursor = 0;
+    r->length = r->cursor = r->shown = 0;
     r->text[0] = 0;
-    r->escape = 0;
+    r->escape = r->part_count = 0;
 }
 
 void readline_above(struct readline *r, const char *text)
 {
-    r->print(r->opaque, "\r\x1b[K");
+    clear(r, place_of(r, r->shown));
     r->print(r->opaque, text);
-    redraw(r);
+    draw(r);
 }
 
 static void remember(struct readline *r)
@@ -91,7 +173,7 @@ static void accept_line(struct readline *r)
 {
     char *copy = strdup(r->text);
     if (r->editing)
-        r->print(r->opaque, "\n");
+        finish(r);
     remember(r);
     r->history_at = r->history_count;
     readline_reset(r);
@@ -125,7 +207,7 @@ static void recall(struct readline *r, int step)
     if (at > r->history_count)
         return;
     r->history_at = at;
-    readline_reset(r);
+    erase(r, 0, r->length);
     if (at < r->history_count)
         insert(r, r->history[at]);
 }
@@ -168,7 +250,8 @@ static void complete(struct readline *r)
             insert(r, " ");
     } else if (c.count > 1) {
         c.show = true;
-        r->print(r->opaque, "\n");
+        finish(r);
+        r->finished = true;
         r->complete(r->opaque, before, candidate, &c);
     }
     free(before);
@@ -184,23 +267,47 @@ static size_t word_start(const struct readline *r)
     return at;
 }
 
+// The bytes of the character at a place, with what combines with it.
+static size_t after(const struct readline *r, size_t at)
+{
+    size_t bytes;
+    for (bool first = true; at < r->length; first = false) {
+        unsigned width = unicode_width(utf8_get(r->text + at, r->length - at, &bytes));
+        if (!first && width)
+            break;
+        at += bytes;
+    }
+    return at;
+}
+
+static size_t before(const struct readline *r, size_t at)
+{
+    size_t bytes;
+    while (at) {
+        do
+            at--;
+        while (at && (r->text[at] & 0xc0) == 0x80);
+        if (unicode_width(utf8_get(r->text + at, r->length - at, &bytes)))
+            break;
+    }
+    return at;
+}
+
 static void control(struct readline *r, uint8_t c)
 {
     switch (c) {
     case 1: r->cursor = 0; break;
-    case 2: r->cursor -= r->cursor > 0; break;
-    case 4:
-        if (r->cursor < r->length)
-            erase(r, r->cursor, r->cursor + 1);
-        break;
+    case 2: r->cursor = before(r, r->cursor); break;
+    case 4: erase(r, r->cursor, after(r, r->cursor)); break;
     case 5: r->cursor = r->length; break;
-    case 6: r->cursor += r->cursor < r->length; break;
-    case 8: case 127:
-        if (r->cursor)
-            erase(r, r->cursor - 1, r->cursor);
-        break;
+    case 6: r->cursor = after(r, r->cursor); break;
+    case 8: case 127: erase(r, before(r, r->cursor), r->cursor); break;
     case 9: complete(r); break;
     case 11: erase(r, r->cursor, r->length); break;
+    case 12:
+        r->print(r->opaque, "\x1b[H\x1b[2J");
+        r->finished = true;
+        break;
     case 14: recall(r, 1); break;
     case 16: recall(r, -1); break;
     case 21: erase(r, 0, r->cursor); break;
@@ -229,32 +336,59 @@ static void escape(struct readline *r, uint8_t c)
     r->escape = 0;
 }
 
+// A byte of text; true: with it a character is whole, and was put into the line.
+static bool text_byte(struct readline *r, uint8_t c)
+{
+    size_t bytes;
+    if (r->part_count && (c & 0xc0) != 0x80) // the one before was cut off
+        r->part_count = 0;
+    if (!r->part_count && !utf8_length(c))
+        return false;
+    r->part[r->part_count++] = (char)c;
+    if (r->part_count < utf8_length((uint8_t)r->part[0]))
+        return false;
+    char whole[5] = { 0 };
+    memcpy(whole, r->part, r->part_count);
+    uint32_t code = utf8_get(whole, r->part_count, &bytes);
+    r->part_count = 0;
+    if (code < 32 || (code >= 0x7f && code < 0xa0) || code == 0xfffd)
+        return false;
+    insert(r, whole);
+    return true;
+}
+
 static void edit(struct readline *r, uint8_t c)
 {
+    struct place from = place_of(r, r->shown);
+    r->finished = false;
     if (r->escape) {
         escape(r, c);
     } else if (c == 27) {
         r->escape = 1;
-        return;
     } else if (c < 32 || c == 127) {
         control(r, c);
     } else {
-        bool at_end = r->cursor == r->length;
-        insert(r, (char[]){ (char)c, 0 });
-        if (at_end) { // so that a long line goes on in the next row
-            r->print(r->opaque, (char[]){ (char)c, 0 });
+        size_t start = r->cursor;
+        if (!text_byte(r, c))
+            return;
+        size_t bytes;
+        if (r->cursor == r->length && unicode_width(utf8_get(r->text + start, r->length - start, &bytes))) { // the usual case
+            r->print(r->opaque, r->text + start);
+            go_back(r);
             return;
         }
     }
-    if (!r->escape)
-        redraw(r);
+    if (r->escape)
+        return;
+    if (!r->finished)
+        clear(r, from);
+    draw(r);
 }
 
 static void plain(struct readline *r, uint8_t c)
 {
     if (c == 8 || c == 127) {
-        if (r->length)
-            erase(r, r->length - 1, r->length);
+        erase(r, before(r, r->length), r->length);
     } else if (c >= 32 || c == 9) {
         insert(r, (char[]){ (char)c, 0 });
     }

@@ -9,9 +9,11 @@
 
 struct readline;
 // print gets text with \n line ends; line gets each finished line (and then calls readline_prompt);
-// complete names the candidates for the text before the cursor; what follows a tab in one is its help, shown in a list.
+// complete names the candidates for the text before the cursor; what follows a tab in one is its help, shown in a list;
+// columns says how wide the terminal is now (0, or no function: 80).
 struct readline *readline_new(const char *prompt, bool editing, size_t max, void (*print)(void *, const char *), void (*line)(void *, const char *),
-                              void (*complete)(void *, const char *, void (*candidate)(void *, const char *), void *), void *opaque);
+                              void (*complete)(void *, const char *, void (*candidate)(void *, const char *), void *), unsigned (*columns)(void *),
+                              void *opaque);
 void readline_free(struct readline *r);
 void readline_prompt(struct readline *r);
 void readline_input(struct readline *r, const uint8_t *data, size_t len);

@@ -11,7 +11,7 @@
 
 #define MAX_PORTS 4
 
-static const char *const kinds[SCRIPT_KINDS] = { "serial", "break", "key", "pointer", "monitor", "qmp", "digest", "flip", "contract", "end" };
+static const char *const kinds[SCRIPT_KINDS] = { "serial", "break", "key", "pointer", "monitor", "qmp", "digest", "flip", "contract", "gdb", "end" };
 static const struct { char letter, byte; } escapes[] = {
     { 'n', '\n' }, { 'r', '\r' }, { 't', '\t' }, { '\\', '\\' }, { '"', '"' }, { '\'', '\'' }, { 'a', '\a' }, { 'b', '\b' },
     { 'f', '\f' }, { 'v', '\v' }, { 'e', 27 }, { '0', 0 },

@@ -9,6 +9,7 @@
 //     pointer DX DY WHEEL BUTTONS
 //     monitor COMMAND   as typed at the human monitor
 //     qmp JSON          a command of QMP
+//     gdb WHAT          what GDB wrote: register CPU NAME BYTES, memory CPU ADDRESS BYTES or physical ADDRESS BYTES (in hexadecimal)
 //     digest HEX        the digest `all` at this count (written by -record, checked by -script)
 //     flip WHAT         for tests: one bit changes: ADDRESS.BIT of guest physical memory, rax.3, or a flag (cf pf af zf sf of df)
 //     contract TEXT     what the recording was made with
@@ -20,7 +21,8 @@
 #include <stdio.h>
 
 struct error;
-enum script_kind { SCRIPT_SERIAL, SCRIPT_BREAK, SCRIPT_KEY, SCRIPT_POINTER, SCRIPT_MONITOR, SCRIPT_QMP, SCRIPT_DIGEST, SCRIPT_FLIP, SCRIPT_CONTRACT, SCRIPT_END, SCRIPT_KINDS };
+enum script_kind { SCRIPT_SERIAL, SCRIPT_BREAK, SCRIPT_KEY, SCRIPT_POINTER, SCRIPT_MONITOR, SCRIPT_QMP, SCRIPT_DIGEST, SCRIPT_FLIP, SCRIPT_CONTRACT, SCRIPT_GDB, SCRIPT_END,
+                   SCRIPT_KINDS };
 struct script_event {
     uint64_t count;
     enum script_kind kind;

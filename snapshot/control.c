@@ -5,7 +5,6 @@
 // A replay is a script that came from -record (it has an `end`): its digests are compared on the way, no other input is let in,
 // and the first difference ends it with EXIT_REPLAY_DIFFERS.
 #include "snapshot/control.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@ struct pending {
     struct pending *next;
     struct script_event event;
     void (*run)(void *client, const char *line); // monitor
+    void (*pause)(void *client);                 // a debugger wants to stop here: no event, but one's time
     void *client;
 };
 
@@ -42,12 +42,15 @@ struct control {
     struct pending *first, **last;
     unsigned digest_next;           // of digest_at
     uint64_t every_next, check_next, last_equal;
-    FILE *at_out, *every_out, *record;
+    uint64_t last_live;             // the count of the last live event
+    struct run_files files;
     struct timer limit;
     struct input_sink sink;         // the guest's keyboard and mouse
     char seen[MAX_STOP_TEXT];
     size_t seen_count;
-    bool differs, paused;
+    bool differs;
+    bool end_waits;                 // end_is_near has put the end off
+    bool look;                      // an event asks for something that its owner does before the guest goes on
 };
 
 static uint64_t now(const struct control *c)
@@ -57,6 +60,7 @@ static uint64_t now(const struct control *c)
 
 static void quit(struct control *c, int status, const char *cause)
 {
+    c->look = true;
     c->machine->exit_code = status;
     c->machine->shutdown_cause = cause;
     machine_request(c->machine, REQUEST_QUIT);
@@ -77,10 +81,10 @@ static void plan(struct control *c)
         least(&count, c->options->digest_at[c->digest_next]);
     if (c->options->digest_every)
         least(&count, c->every_next);
-    if (c->record)
+    if (c->files.record)
         least(&count, c->check_next);
     if (c->next < c->script.count)
-        least(&count, c->script.events[c->next].count);
+        least(&count, c->end_waits ? now(c) + 1 : c->script.events[c->next].count);
     if (c->first)
         least(&count, c->first->event.count);
     if (c->options->limit_instructions)
@@ -117,9 +121,9 @@ static void digests_due(struct control *c, uint64_t count)
 {
     const struct run_options *o = c->options;
     while (c->digest_next < o->digest_at_count && o->digest_at[c->digest_next] <= count)
-        print_digest(c, c->at_out, o->digest_at[c->digest_next++]);
+        print_digest(c, c->files.at, o->digest_at[c->digest_next++]);
     while (o->digest_every && c->every_next <= count) {
-        print_digest(c, c->every_out, c->every_next);
+        print_digest(c, c->files.every, c->every_next);
         c->every_next += o->digest_every;
     }
 }
@@ -128,16 +132,16 @@ static void digests_due(struct control *c, uint64_t count)
 
 static void record_event(struct control *c, const struct script_event *e)
 {
-    if (!c->record)
+    if (!c->files.record)
         return;
-    script_write(c->record, e);
-    fflush(c->record);
+    script_write(c->files.record, e);
+    fflush(c->files.record);
 }
 
 static void checkpoint_due(struct control *c, uint64_t count)
 {
     char hex[DIGEST_TEXT];
-    if (!c->record || c->check_next > count)
+    if (!c->files.record || c->check_next > count)
         return;
     digest_machine(c->machine, NULL, NULL, hex);
     record_event(c, &(struct script_event){ .count = c->check_next, .kind = SCRIPT_DIGEST, .text = hex, .length = DIGEST_TEXT - 1 });
@@ -191,6 +195,7 @@ static void print_output(void *opaque, const char *text)
 
 static void apply(struct control *c, const struct script_event *e, const struct pending *live)
 {
+    uint32_t before = atomic_load(&c->machine->requests);
     switch (e->kind) {
     case SCRIPT_SERIAL: chardev_gate_deliver(c->chardevs, e->port, e->text, e->length, live); break;
     case SCRIPT_BREAK: chardev_gate_break(c->chardevs, e->port); break;
@@ -200,6 +205,7 @@ static void apply(struct control *c, const struct script_event *e, const struct 
     case SCRIPT_DIGEST: check_digest(c, e); return;
     case SCRIPT_CONTRACT: check_contract(c, e); return;
     case SCRIPT_END: quit(c, e->status, "end of the recording"); return;
+    case SCRIPT_GDB: c->commands.gdb_write(c->machine, e->text); break;
     default:
         if (live && live->run)
             live->run(live->client, e->text);
@@ -207,7 +213,7 @@ static void apply(struct control *c, const struct script_event *e, const struct 
             c->commands.qmp(c->machine, e->text);
         else
             c->commands.monitor(c->machine, e->text, print_output, NULL);
-        c->paused |= c->machine->state != RUN_STATE_RUNNING;
+        c->look |= c->machine->state != RUN_STATE_RUNNING || (atomic_load(&c->machine->requests) & ~before);
     }
     record_event(c, e);
 }
@@ -218,7 +224,13 @@ static void apply_live(struct control *c)
     c->first = p->next;
     if (!c->first)
         c->last = &c->first;
-    apply(c, &p->event, p);
+    c->last_live = p->event.count;
+    if (p->pause) {
+        p->pause(p->client);
+        c->look |= c->machine->state != RUN_STATE_RUNNING;
+    } else {
+        apply(c, &p->event, p);
+    }
     script_event_free(&p->event);
     free(p);
 }
@@ -228,11 +240,22 @@ static bool live_is_first(const struct control *c)
     return c->first && (c->next == c->script.count || c->first->event.count < c->script.events[c->next].count);
 }
 
+// The guest is about to end the run by itself at this count, as it was recorded: that is another state than an end from outside
+// before the request is looked at. If it does not, the recording ends it an instruction later.
+static bool end_is_near(struct control *c)
+{
+    bool end = c->next < c->script.count && c->script.events[c->next].kind == SCRIPT_END && !c->end_waits;
+    c->end_waits = end && c->script.events[c->next].count <= now(c) && atomic_load(&c->machine->requests);
+    return c->end_waits;
+}
+
 static void input_due(struct control *c, uint64_t count)
 {
     for (;;) {
         if (live_is_first(c) && c->first->event.count <= count)
             apply_live(c);
+        else if (end_is_near(c))
+            return;
         else if (c->next < c->script.count && c->script.events[c->next].count <= count)
             apply(c, &c->script.events[c->next++], NULL);
         else
@@ -244,7 +267,7 @@ static bool on_stop(void *opaque)
 {
     struct control *c = opaque;
     uint64_t count = now(c);
-    c->paused = false;
+    c->look = false;
     digests_due(c, count);
     checkpoint_due(c, count);
     input_due(c, count);
@@ -255,7 +278,7 @@ static bool on_stop(void *opaque)
         return false;
     }
     plan(c);
-    return !c->paused && !(atomic_load(&c->machine->requests) & REQUEST_QUIT);
+    return !c->look;
 }
 
 // Nothing but input can wake the guest: the next event comes now, whatever its count.
@@ -272,19 +295,31 @@ static bool on_stuck(void *opaque)
     return true;
 }
 
+// The count of input that comes now. Where nothing but input can wake the guest events come before their count is reached: what
+// follows them comes after them.
+static uint64_t live_count(const struct control *c)
+{
+    uint64_t count = now(c) + (c->machine->state == RUN_STATE_RUNNING);
+    return count < c->last_live ? c->last_live : count;
+}
+
 // While the machine stands still input takes effect at once.
-static void schedule(struct control *c, struct script_event event, void (*run)(void *, const char *), void *client)
+static void schedule_pending(struct control *c, struct pending what)
 {
     struct pending *p = calloc(1, sizeof *p);
-    bool running = c->machine->state == RUN_STATE_RUNNING;
-    event.count = now(c) + running;
-    *p = (struct pending){ .event = event, .run = run, .client = client };
+    what.event.count = live_count(c);
+    *p = what;
     *c->last = p;
     c->last = &p->next;
-    if (running)
+    if (c->machine->state == RUN_STATE_RUNNING)
         plan(c);
     else
-        input_due(c, event.count);
+        input_due(c, p->event.count);
+}
+
+static void schedule(struct control *c, struct script_event event, void (*run)(void *, const char *), void *client)
+{
+    schedule_pending(c, (struct pending){ .event = event, .run = run, .client = client });
 }
 
 static char *copy(const void *data, size_t len)
@@ -333,6 +368,24 @@ static bool monitor_command(void *opaque, bool qmp, const char *line, void (*run
     return true;
 }
 
+static void debugger_pause(void *opaque, void (*fn)(void *), void *client)
+{
+    schedule_pending(opaque, (struct pending){ .pause = fn, .client = client });
+}
+
+static bool debugger_may_write(void *opaque)
+{
+    const struct control *c = opaque;
+    return !c->gate.closed && c->machine->state != RUN_STATE_RUNNING;
+}
+
+static void debugger_wrote(void *opaque, const char *text)
+{
+    struct control *c = opaque;
+    c->last_live = live_count(c);
+    record_event(c, &(struct script_event){ .count = c->last_live, .kind = SCRIPT_GDB, .text = (char *)text, .length = strlen(text) });
+}
+
 // ---- limits
 
 static void time_is_up(void *opaque)
@@ -351,18 +404,13 @@ static void watch_text(void *opaque, uint8_t byte)
     }
     c->seen[c->seen_count++] = (char)byte;
     if (c->seen_count == length && !memcmp(c->seen, c->options->stop_text, length)) {
+        fprintf(stderr, "ramjet: ended by -stop-text\n");
         quit(c, EXIT_STOP_TEXT, "-stop-text");
         engine_kick(pc_engine(c->machine));
     }
 }
 
 // ---- life
-
-// Commands whose effect goes through the queue of keys: they are recorded as keys.
-static bool host_timed(const char *command)
-{
-    return !strncmp(command, "sendkey", 7) || !strncmp(command, "mouse_", 6);
-}
 
 // What can be known to be wrong before the run.
 static bool check_script(struct control *c, struct error **errp)
@@ -377,8 +425,10 @@ static bool check_script(struct control *c, struct error **errp)
             keys_check(e->text, &why);
         else if (e->kind == SCRIPT_POINTER)
             pointer_check(e->text, &why);
-        else if (e->kind == SCRIPT_MONITOR && host_timed(e->text))
-            error_set(&why, "monitor %s: takes the host's time; use key or pointer", e->text);
+        else if ((e->kind == SCRIPT_MONITOR || e->kind == SCRIPT_QMP) && c->commands.takes_host_time(e->kind == SCRIPT_QMP, e->text))
+            error_set(&why, "%s: takes the host's time; use key or pointer", e->text);
+        else if (e->kind == SCRIPT_GDB)
+            c->commands.gdb_check(c->machine, e->text, &why);
         else if (e->kind == SCRIPT_FLIP)
             flip_check(e->text, &why);
         else if (e->kind == SCRIPT_DIGEST)
@@ -392,18 +442,10 @@ static bool check_script(struct control *c, struct error **errp)
     return true;
 }
 
-static FILE *open_out(const char *option, const char *path, struct error **errp)
-{
-    FILE *f = fopen(path, "w");
-    if (!f)
-        error_set(errp, "-%s: cannot write '%s': %s", option, path, strerror(errno));
-    return f;
-}
-
 struct control *control_new(const struct run_options *o, const struct pc_options *pc, struct chardev_list *chardevs, struct error **errp)
 {
     struct control *c = calloc(1, sizeof *c);
-    *c = (struct control){ .options = o, .pc = pc, .chardevs = chardevs, .every_next = o->digest_every, .at_out = stdout, .every_out = stdout,
+    *c = (struct control){ .options = o, .pc = pc, .chardevs = chardevs, .every_next = o->digest_every,
                            .check_next = o->record_every };
     c->last = &c->first;
     c->gate = (struct chardev_gate){ .input = serial_input, .line_break = serial_break, .opaque = c };
@@ -412,13 +454,7 @@ struct control *control_new(const struct run_options *o, const struct pc_options
         if (c->script.events[i].kind == SCRIPT_END)
             c->end = &c->script.events[i];
     c->gate.closed = c->end;
-    if (ok && o->digest_at_file)
-        ok = (c->at_out = open_out("digest-at", o->digest_at_file, errp)) != NULL;
-    if (ok && o->digest_every_file)
-        ok = (c->every_out = open_out("digest-every", o->digest_every_file, errp)) != NULL;
-    if (ok && o->record)
-        ok = (c->record = open_out("record", o->record, errp)) != NULL;
-    if (!ok) {
+    if (!ok || !run_files_open(&c->files, o, errp)) {
         control_free(c);
         return NULL;
     }
@@ -445,13 +481,18 @@ bool control_attach(struct control *c, struct machine *m, const struct control_c
     m->counts.opaque = c;
     if (o->deterministic || o->script || o->record) {
         m->gate.command = monitor_command;
+        m->gate.pause = debugger_pause;
+        m->gate.may_write = debugger_may_write;
+        m->gate.wrote = debugger_wrote;
         m->gate.opaque = c;
         if (m->input)
             input_set_sink(m->input, &(struct input_sink){ .key = key_input, .pointer = pointer_input, .opaque = c });
     }
     char *contract = o->deterministic ? contract_line(m, c->pc) : NULL;
     if (contract) {
-        fprintf(stderr, "deterministic: %s\n", contract);
+        char *script = o->script ? contract_file(o->script) : NULL; // input: a recording of this run does not depend on where it came from
+        fprintf(stderr, "deterministic: %s%s%s\n", contract, script ? " script=" : "", script ? script : "");
+        free(script);
         record_event(c, &(struct script_event){ .kind = SCRIPT_CONTRACT, .text = contract, .length = strlen(contract) });
     }
     free(contract);
@@ -477,10 +518,23 @@ static void check_end(struct control *c, int status, uint64_t count, const char 
     }
 }
 
+// What was asked for at counts that the run did not reach is not just left out.
+static void tell_unreached(const struct control *c)
+{
+    unsigned long long count = now(c);
+    if (c->digest_next < c->options->digest_at_count)
+        warn_report("-digest-at %llu: not reached, the run ended at count %llu", (unsigned long long)c->options->digest_at[c->digest_next], count);
+    if (!c->end && c->next < c->script.count)
+        warn_report("-script %s: line %u and what follows was not reached, the run ended at count %llu", c->options->script,
+                    c->script.events[c->next].line, count);
+}
+
 int control_end(struct control *c, int status, bool by_signal)
 {
     char hex[DIGEST_TEXT] = "";
-    if (!c || !c->machine || (!c->record && !c->end))
+    if (c && c->machine)
+        tell_unreached(c);
+    if (!c || !c->machine || (!c->files.record && !c->end))
         return status;
     uint64_t count = now(c);
     digest_machine(c->machine, NULL, NULL, hex);
@@ -494,12 +548,6 @@ int control_end(struct control *c, int status, bool by_signal)
     return status;
 }
 
-static void close_out(FILE *f)
-{
-    if (f && f != stdout)
-        fclose(f);
-}
-
 void control_free(struct control *c)
 {
     if (!c)
@@ -510,8 +558,6 @@ void control_free(struct control *c)
         free(p);
     }
     script_release(&c->script);
-    close_out(c->at_out);
-    close_out(c->every_out);
-    close_out(c->record);
+    run_files_close(&c->files);
     free(c);
 }

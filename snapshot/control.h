@@ -23,7 +23,7 @@ enum control_exit { // exit statuses of our own; 0 and 1 as always, 124 to 127 b
 struct run_options {
     bool deterministic;
     // What of other options matters to -deterministic.
-    bool icount_given, sleep_given, sleep_on, rtc_given, rtc_from_host, unpack_given;
+    bool icount_given, sleep_given, sleep_on, rtc_given, rtc_from_host, rtc_clock_host, unpack_given;
     uint64_t digest_at[MAX_DIGESTS], digest_every; // 0: none
     unsigned digest_at_count;
     char *digest_at_file, *digest_every_file;      // NULL: stdout
@@ -44,18 +44,20 @@ bool run_option_deterministic(struct run_options *o, const char *text, struct er
 bool run_option_limit_instructions(struct run_options *o, const char *text, struct error **errp);
 bool run_option_limit_time(struct run_options *o, const char *text, struct error **errp);
 bool run_option_record(struct run_options *o, const char *text, struct error **errp);
-// An -object that a deterministic run cannot have is refused, by its text.
-bool run_options_check_object(const struct run_options *o, const char *text, struct error **errp);
 // After all options: what goes together, and what -deterministic sets in pc.
 bool run_options_finish(struct run_options *o, struct pc_options *pc, struct error **errp);
 void run_options_release(struct run_options *o);
 
 // Before the machine: reads the script, puts the gate in front of the guest's input if one is needed.
 struct control *control_new(const struct run_options *options, const struct pc_options *pc, struct chardev_list *chardevs, struct error **errp);
-// What runs commands of scripts: a line of the human monitor (monitor_run), and of QMP (qmp_run).
+// What scripts need of the layers beside and above: what runs a line of the human monitor (monitor_run), and of QMP (qmp_run), and
+// which of them take the host's time; what GDB wrote.
 struct control_commands {
     void (*monitor)(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
     void (*qmp)(struct machine *machine, const char *line);
+    bool (*takes_host_time)(bool qmp, const char *line);
+    bool (*gdb_check)(struct machine *machine, const char *text, struct error **errp);
+    bool (*gdb_write)(struct machine *machine, const char *text);
 };
 // The machine is ready to start.
 bool control_attach(struct control *control, struct machine *machine, const struct control_commands *commands, struct error **errp);

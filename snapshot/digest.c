@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "backends/memory_backend.h"
 #include "chardev/chardev.h"
 #include "exec/engine.h"
 #include "hw/core/machine.h"
@@ -18,23 +19,37 @@
 #include <xxhash.h>
 #endif
 
-#define MAX_BLOCKS 300
+// The distinct RAM objects of the guest's view, in order of address; then those that keep their bytes while they are not seen: backends
+// (a DIMM may come back), memory of devices.
+struct blocks { struct ram_block **items; size_t count, capacity; };
 
-// The distinct RAM objects of the guest's view, in order of address.
-struct blocks { struct ram_block *items[MAX_BLOCKS]; size_t count; };
+static void add_block(struct blocks *b, struct ram_block *ram)
+{
+    bool known = !ram;
+    for (size_t k = 0; k < b->count && !known; k++)
+        known = b->items[k] == ram;
+    if (known)
+        return;
+    if (b->count == b->capacity) {
+        b->capacity = b->capacity ? b->capacity * 2 : 16;
+        b->items = realloc(b->items, b->capacity * sizeof *b->items);
+        if (!b->items)
+            abort();
+    }
+    b->items[b->count++] = ram;
+}
 
 static void find_blocks(struct machine *m, struct blocks *b)
 {
     const struct flat_view *view = m->memory.view;
-    b->count = 0;
-    for (uint32_t i = 0; i < view->count; i++) {
-        struct ram_block *ram = view->sections[i].ram;
-        bool known = !ram;
-        for (size_t k = 0; k < b->count && !known; k++)
-            known = b->items[k] == ram;
-        if (!known && b->count < MAX_BLOCKS)
-            b->items[b->count++] = ram;
-    }
+    *b = (struct blocks){ 0 };
+    for (uint32_t i = 0; i < view->count; i++)
+        add_block(b, view->sections[i].ram);
+    for (struct memory_backend *k = backend_first(m->backends); k; k = k->next)
+        add_block(b, k->ram);
+    for (struct device *d = m->devices; d; d = d->next)
+        if (d->type->ram)
+            add_block(b, d->type->ram(d));
 }
 
 // Where the guest sees a page; ~0: nowhere.
@@ -152,7 +167,7 @@ static void add_waiting(void *opaque, unsigned port, const uint8_t *waiting, siz
 void digest_machine(struct machine *m, void (*fn)(void *, const char *, const char *), void *opaque, char all[DIGEST_TEXT])
 {
     struct sum *s = calloc(1, sizeof *s);
-    struct blocks *b = malloc(sizeof *b);
+    struct blocks b;
     struct ram_pages pages;
     char name[16], hex[DIGEST_TEXT];
     s->part.state = XXH3_createState();
@@ -168,10 +183,10 @@ void digest_machine(struct machine *m, void (*fn)(void *, const char *, const ch
         snprintf(name, sizeof name, "cpu%u", i);
         finish_part(s, name);
     }
-    find_blocks(m, b);
+    find_blocks(m, &b);
     ram_pages_open(&pages);
-    for (size_t i = 0; i < b->count; i++)
-        add_ram(s, &pages, b->items[i]);
+    for (size_t i = 0; i < b.count; i++)
+        add_ram(s, &pages, b.items[i]);
     ram_pages_close(&pages);
     pc_each_state(m, add_state, s);
     hash_begin(&s->part);
@@ -184,7 +199,7 @@ void digest_machine(struct machine *m, void (*fn)(void *, const char *, const ch
         memcpy(all, hex, DIGEST_TEXT);
     XXH3_freeState(s->part.state);
     XXH3_freeState(s->all.state);
-    free(b);
+    free(b.items);
     free(s);
 }
 
@@ -250,7 +265,7 @@ static void describe_ram(struct machine *m, const struct ram_block *ram, const s
 void digest_describe(struct machine *m, void (*print)(void *, const char *), void *opaque)
 {
     struct description d = { .print = print, .opaque = opaque };
-    struct blocks *b = malloc(sizeof *b);
+    struct blocks b;
     struct ram_pages pages;
     for (unsigned i = 0; i < m->cpu_count; i++) {
         struct state_writer w = { describe_value, &d, true };
@@ -259,11 +274,11 @@ void digest_describe(struct machine *m, void (*print)(void *, const char *), voi
         d.part = name;
         cpu_write_state(pc_cpu(m, i), &w);
     }
-    find_blocks(m, b);
+    find_blocks(m, &b);
     ram_pages_open(&pages);
-    for (size_t i = 0; i < b->count; i++)
-        describe_ram(m, b->items[i], &pages, &d);
+    for (size_t i = 0; i < b.count; i++)
+        describe_ram(m, b.items[i], &pages, &d);
     ram_pages_close(&pages);
     pc_each_state(m, describe_state, &d);
-    free(b);
+    free(b.items);
 }

@@ -156,21 +156,18 @@ bool run_option_record(struct run_options *o, const char *text, struct error **e
 
 // ---- together
 
-bool run_options_check_object(const struct run_options *o, const char *text, struct error **errp)
-{
-    static const char file[] = "memory-backend-file";
-    const char *type = value_of(text, "qom-type") ? value_of(text, "qom-type") : text;
-    if (!o->deterministic || strncmp(type, file, strlen(file)))
-        return true;
-    return error_set(errp, "-object %s: cannot be had with -deterministic: what the file holds is no part of the command line", text);
-}
-
 static bool finish_deterministic(struct run_options *o, struct pc_options *pc, struct error **errp)
 {
     if (o->sleep_given && o->sleep_on)
         return error_set(errp, "-icount sleep=on: cannot be had with -deterministic: idle time passes at once there (sleep=off)");
+    if (pc->engine.icount_shift == ICOUNT_AUTO)
+        return error_set(errp, "-icount shift=auto: cannot be had with -deterministic: time follows the host's clock there (shift=N)");
+    if (pc->engine.icount_align)
+        return error_set(errp, "-icount align=on: cannot be had with -deterministic: it goes with sleep=on only");
     if (o->rtc_from_host)
         return error_set(errp, "-rtc base=utc or localtime: cannot be had with -deterministic: give a date, as base=2026-01-01T12:00:00");
+    if (o->rtc_clock_host)
+        return error_set(errp, "-rtc clock=host or rt: cannot be had with -deterministic: its clock is the guest's (clock=vm)");
     if (o->unpack_given && pc->unpack == BOOT_UNPACK_AUTO)
         return error_set(errp, "-machine unpack=auto: cannot be had with -deterministic: choose unpack=host or unpack=guest");
     if (!o->icount_given)
@@ -184,8 +181,11 @@ static bool finish_deterministic(struct run_options *o, struct pc_options *pc, s
     return true;
 }
 
-static bool counted_only(const char *option, const char *value, struct error **errp)
+static bool counted_only(const char *option, const char *value, const struct pc_options *pc, struct error **errp)
 {
+    if (pc->engine.icount_shift == ICOUNT_AUTO)
+        return error_set(errp, "-%s %s: cannot be had with -icount shift=auto: time follows the host's clock there, and no run is like another",
+                         option, value);
     error_set(errp, "-%s %s: counts mean something only with the instruction clock", option, value);
     error_hint(errp, "add -deterministic, or -icount shift=N");
     return false;
@@ -197,11 +197,11 @@ bool run_options_finish(struct run_options *o, struct pc_options *pc, struct err
         return false;
     bool counted = pc->engine.icount_shift >= 0, digests = o->digest_at_count || o->digest_every || o->record;
     if (!counted && o->digest_at_count)
-        return counted_only("digest-at", "...", errp);
+        return counted_only("digest-at", "...", pc, errp);
     if (!counted && o->digest_every)
-        return counted_only("digest-every", "...", errp);
+        return counted_only("digest-every", "...", pc, errp);
     if (!counted && o->script)
-        return counted_only("script", o->script, errp);
+        return counted_only("script", o->script, pc, errp);
     if (o->record && !o->deterministic)
         return error_set(errp, "-record %s: needs -deterministic", o->record);
     if (digests && !digest_supported(errp)) {

@@ -63,6 +63,7 @@ struct console {               // of one vc chardev
     uint8_t *in, *out;         // lock: guest to window, window to guest
     size_t in_count, in_capacity, out_count, out_capacity;
     bool out_posted, stalled;
+    _Atomic unsigned columns;  // as the window shows it; 0: not shown so far
     struct console *next;
 };
 void console_send(struct console *console, const char *bytes, size_t len);
@@ -81,6 +82,7 @@ struct terminal *terminal_new(void (*send)(void *opaque, const char *bytes, size
 void terminal_free(struct terminal *t);
 void terminal_write(struct terminal *t, const char *bytes, size_t len);
 // Lays it out; draws later what changed (all: the canvas holds something else).
+unsigned terminal_columns(const struct terminal *t);
 void terminal_place(struct terminal *t, struct rect place, const struct font *font);
 void terminal_draw(struct terminal *t, struct canvas *canvas, bool all, bool focused);
 bool terminal_key(struct terminal *t, struct ui *ui, const struct key *key); // true: used; no text follows
@@ -98,6 +100,11 @@ void window_grow(struct ui *ui, int width, int height); // if the user has not c
 bool window_open(struct ui *ui, char **why);       // why: malloced
 void window_run(struct ui *ui);                    // until ui->quit or the display is lost
 void window_close(struct ui *ui);
+
+// ---- pixels.c
+bool pixels_take(struct ui *ui);                   // the canvas gets the window's size
+void pixels_show(struct ui *ui);                   // what is dirty
+void pixels_drop(struct ui *ui);
 
 // ---- display.c
 void display_guard(struct ui *ui);                 // the end of the connection ends this thread, not the process
@@ -124,13 +131,13 @@ struct ui {
     bool have_thread;
     int wake_fd;
     // machine thread
-    unsigned idle_ticks;
+    unsigned idle_ticks, look;
     int64_t facts_at;
     bool stopped, lost_said;
     struct typing *typing;
     // any thread
     _Atomic bool watching;     // the guest's screen is on view
-    _Atomic bool active;       // its picture changed, or the user did something
+    _Atomic bool active;       // the guest changed its picture, or the user did something
     _Atomic bool lost;         // the display is gone
     _Atomic bool memory_on_view; // the facts are wanted in full
     bool stuck;                // the display does not answer: its thread is left alone
@@ -152,7 +159,8 @@ struct ui {
     double scale;
     int unit;                  // scale in whole pixels: thickness of lines
     bool full_screen, focused, grabbed, hidden;
-    void *window, *surface;    // SDL's
+    void *window, *surface, *renderer, *texture; // SDL's; pixels.c: the surface, or the two others
+    double ratio;              // pixels in a unit of the window
     bool user_sized;
     int normal_width, normal_height; // to come back to from full screen
     bool draw_all, draw_bars, draw_content;

@@ -40,10 +40,17 @@ void screen_set_source(struct screen *screen, const struct screen_source *source
 
 bool screen_has_source(const struct screen *screen) { return screen->source.refresh; }
 
-void screen_refresh(struct screen *screen)
+bool screen_refresh(struct screen *screen)
 {
-    if (screen->source.refresh)
-        screen->source.refresh(screen->source.opaque, screen);
+    return screen->source.refresh && screen->source.refresh(screen->source.opaque, screen);
+}
+
+bool screen_is_dirty(struct screen *screen)
+{
+    pthread_mutex_lock(&screen->lock);
+    bool dirty = screen->dirty.width;
+    pthread_mutex_unlock(&screen->lock);
+    return dirty;
 }
 
 void screen_redraw(struct screen *screen)

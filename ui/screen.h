@@ -11,7 +11,7 @@ struct screen;
 struct screen_rect { unsigned x, y, width, height; }; // pixels
 // The device's side. Machine thread.
 struct screen_source {
-    void (*refresh)(void *opaque, struct screen *screen);                // draw what changed since the last time
+    bool (*refresh)(void *opaque, struct screen *screen);                // draw what changed; was it the guest's doing (no blinking)?
     void (*invalidate)(void *opaque);                                    // the next refresh draws all of it
     bool (*text_size)(void *opaque, unsigned *columns, unsigned *rows);  // a text mode? NULL: never
     void *opaque;
@@ -22,7 +22,7 @@ void screen_free(struct screen *screen);
 // ---- machine thread
 void screen_set_source(struct screen *screen, const struct screen_source *source);
 bool screen_has_source(const struct screen *screen); // does a device draw on it?
-void screen_refresh(struct screen *screen);
+bool screen_refresh(struct screen *screen); // did the guest change something?
 void screen_redraw(struct screen *screen); // refresh all of it
 bool screen_text_size(struct screen *screen, unsigned *columns, unsigned *rows); // false: no text mode
 // Lock and get the pixels, *stride of them a row, in the given size (another size than before: all of it is dirty and black).
@@ -32,6 +32,7 @@ void screen_dirty(struct screen *screen, struct screen_rect part);
 void screen_unlock(struct screen *screen);
 // All pixels as they are (refresh first), malloced: width * height of them. NULL: nothing was ever drawn, or no memory.
 uint32_t *screen_copy(struct screen *screen, unsigned *width, unsigned *height);
+bool screen_is_dirty(struct screen *screen); // something waits for screen_take
 // ---- the window's thread
 // What changed since the last call (their bounding box), copied into pixels that the caller keeps: grows *pixels by realloc when
 // the size changes. False: nothing changed.

@@ -46,9 +46,16 @@ static void draw_row(struct ui *ui, struct rect p, int x, int w, int y)
     bool whole = (unsigned)p.w % pw == 0 && (unsigned)p.h % ph == 0;
     if (whole) {
         const uint32_t *row = ui->picture + (size_t)((unsigned)(y - p.y) / ((unsigned)p.h / ph)) * pw;
-        unsigned zoom = (unsigned)p.w / pw;
-        for (int i = x; i < x + w; i++)
-            out[i] = row[(unsigned)(i - p.x) / zoom] & 0xffffff;
+        unsigned zoom = (unsigned)p.w / pw, from = (unsigned)(x - p.x) / zoom, of = (unsigned)(x - p.x) % zoom;
+        if (zoom == 1) {
+            memcpy(out + x, row + from, (size_t)w * sizeof *out);
+            return;
+        }
+        for (int i = x; i < x + w; i++) {
+            out[i] = row[from];
+            of = of + 1 < zoom ? of + 1 : 0;
+            from += !of;
+        }
         return;
     }
     int64_t fy = (((int64_t)(y - p.y) * 2 + 1) * ph * 256 / p.h - 256) / 2; // middle of the pixel, in 1/256
@@ -83,7 +90,6 @@ void screen_tab_take(struct ui *ui)
     pthread_mutex_unlock(&ui->lock);
     if (!screen || !screen_take(screen, &ui->picture, &ui->picture_width, &ui->picture_height, &c))
         return;
-    atomic_store(&ui->active, true);
     if (w != ui->picture_width || h != ui->picture_height) {
         ui->draw_all = true;
         window_grow(ui, (int)ui->picture_width, (int)ui->picture_height);

@@ -154,9 +154,11 @@ void ui_layout(struct ui *ui)
     status_layout(ui);
     if (tabs_current(ui)->kind == TAB_MEMORY)
         memory_tab_layout(ui);
-    for (unsigned i = 0; i < ui->tab_count; i++)
-        if (ui->tabs[i].terminal && i == ui->selected)
-            terminal_place(ui->tabs[i].terminal, ui->content, &ui->font);
+    struct tab *tab = tabs_current(ui);
+    if (tab->terminal) {
+        terminal_place(tab->terminal, ui->content, &ui->font);
+        atomic_store(&tab->console->columns, terminal_columns(tab->terminal));
+    }
     if (ui->asking_quit)
         quit_layout(ui);
 }

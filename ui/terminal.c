@@ -61,10 +61,13 @@ static int push_line(int columns, const VTermScreenCell *cells, void *opaque)
     if (t->resizing || t->alternate)
         return 0;
     struct line *line = malloc(sizeof *line + (size_t)columns * sizeof *line->cells);
+    int row = t->pushed++;
+    bool goes_on = row + 1 < t->rows && t->row_joined[0][row + 1]; // then blanks at its end are of its text
     line->count = 0;
+    line->joined = row < t->rows && t->row_joined[0][row];
     for (int i = 0; i < columns; i++) {
         line->cells[i] = cell_of(t, &cells[i]);
-        if (!is_blank(&line->cells[i]))
+        if (!is_blank(&line->cells[i]) || (goes_on && line->cells[i].code))
             line->count = (unsigned)i + 1;
     }
     line = realloc(line, sizeof *line + line->count * sizeof *line->cells);
@@ -85,6 +88,15 @@ static int damage(VTermRect r, void *opaque)
 {
     for (int row = r.start_row < 0 ? 0 : r.start_row; row < r.end_row && row < ((struct terminal *)opaque)->rows; row++)
         touch(opaque, row);
+    joins_damage(opaque, r);
+    return 1;
+}
+
+static int move_rows(VTermRect to, VTermRect from, void *opaque)
+{
+    for (int row = to.start_row; row < to.end_row; row++)
+        touch(opaque, row);
+    joins_move(opaque, to, from);
     return 1;
 }
 
@@ -93,6 +105,7 @@ static int move_cursor(VTermPos to, VTermPos from, int visible, void *opaque)
     struct terminal *t = opaque;
     touch(t, from.row);
     touch(t, to.row);
+    joins_cursor(t, to);
     t->cursor = to;
     return 1;
 }
@@ -134,7 +147,8 @@ static void set_colours(struct terminal *t)
 
 struct terminal *terminal_new(void (*send)(void *opaque, const char *bytes, size_t len), void *opaque)
 {
-    static const VTermScreenCallbacks callbacks = { .damage = damage, .movecursor = move_cursor, .settermprop = set_property, .sb_pushline = push_line };
+    static const VTermScreenCallbacks callbacks = { .damage = damage, .moverect = move_rows, .movecursor = move_cursor, .settermprop = set_property,
+                                                   .sb_pushline = push_line };
     struct terminal *t = calloc(1, sizeof *t);
     t->send = send;
     t->opaque = opaque;
@@ -143,13 +157,14 @@ struct terminal *terminal_new(void (*send)(void *opaque, const char *bytes, size
     t->unit = 1;
     t->cursor_visible = true;
     t->row_dirty = calloc(24, sizeof *t->row_dirty);
+    joins_resize(t, 24);
     t->vt = vterm_new(t->rows, t->columns);
     vterm_set_utf8(t->vt, 1);
     vterm_output_set_callback(t->vt, output, t);
     t->screen = vterm_obtain_screen(t->vt);
     vterm_screen_set_callbacks(t->screen, &callbacks, t);
     vterm_screen_enable_altscreen(t->screen, 1);
-    vterm_screen_set_damage_merge(t->screen, VTERM_DAMAGE_ROW);
+    vterm_screen_set_damage_merge(t->screen, VTERM_DAMAGE_CELL); // at once: see terminal_joins.c
     vterm_state_set_bold_highbright(vterm_obtain_state(t->vt), 1);
     vterm_screen_reset(t->screen, 1);
     set_colours(t);
@@ -161,6 +176,8 @@ void terminal_free(struct terminal *t)
     terminal_forget(t);
     vterm_free(t->vt);
     free(t->row_dirty);
+    free(t->row_joined[0]);
+    free(t->row_joined[1]);
     free(t);
 }
 
@@ -227,12 +244,6 @@ bool terminal_line(const struct terminal *t, uint64_t number, struct cell *cells
     return true;
 }
 
-bool terminal_line_is_full(const struct terminal *t, uint64_t number)
-{
-    struct cell cells[t->columns];
-    return terminal_line(t, number, cells) && cells[t->columns - 1].code && cells[t->columns - 1].code != ' ';
-}
-
 void terminal_scroll(struct terminal *t, int lines)
 {
     int64_t view = (int64_t)t->view + lines;
@@ -258,6 +269,8 @@ void terminal_place(struct terminal *t, struct rect place, const struct font *fo
         terminal_reflow(t, columns, rows);
     t->all_dirty = true;
 }
+
+unsigned terminal_columns(const struct terminal *t) { return (unsigned)t->columns; }
 
 static uint32_t fore_of(const struct cell *c)
 {

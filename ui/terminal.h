@@ -10,7 +10,7 @@
 #define CELL_DEFAULT 0x1000000u // the colour is the terminal's own
 enum { CELL_BOLD = 1, CELL_UNDERLINE = 2, CELL_REVERSE = 4, CELL_STRIKE = 8, CELL_DIM = 16 };
 struct cell { uint32_t code, fore, back; uint8_t attributes, width; }; // code 0: blank; width 0: right half of the one before
-struct line { unsigned count; struct cell cells[]; };                  // without the blanks at its end
+struct line { unsigned count; bool joined; struct cell cells[]; };     // without the blanks at its end; joined: continues the one before
 struct point { uint64_t line; int column; };
 struct terminal {
     VTerm *vt;
@@ -25,6 +25,10 @@ struct terminal {
     uint64_t dropped;          // lines that left the ring at its start
     unsigned view;             // lines scrolled back
     bool *row_dirty, all_dirty;
+    // terminal_joins.c: rows of the screen and of the alternate one that continue the row above, as text ran over its end
+    bool *row_joined[2];
+    int last_row, last_start, last_end; // cells of the character that the cursor follows; row -1: it follows none
+    int pushed;                // rows that have scrolled out and not yet moved
     VTermPos cursor;
     bool cursor_visible, alternate, resizing;
     char carry[4];             // start of a character whose rest has not come
@@ -42,11 +46,16 @@ static inline uint64_t terminal_top(const struct terminal *t) { return t->droppe
 static inline uint64_t terminal_end(const struct terminal *t) { return t->dropped + t->count + (uint64_t)t->rows; }
 // Cells of a line, columns of them (blank beyond its end); false: no such line.
 bool terminal_line(const struct terminal *t, uint64_t number, struct cell *cells);
-bool terminal_line_is_full(const struct terminal *t, uint64_t number); // it goes on in the next one
+bool terminal_is_joined(const struct terminal *t, uint64_t number); // it continues the line before
+bool terminal_goes_on(const struct terminal *t, uint64_t number); // in the next line
 void terminal_scroll(struct terminal *t, int lines); // positive: back
 void terminal_push(struct terminal *t, struct line *line); // takes it
 void terminal_forget(struct terminal *t);            // all that scrolled out
 void terminal_feed(struct terminal *t, const char *bytes, size_t len); // to libvterm
+void joins_resize(struct terminal *t, int rows);     // nothing is joined so far
+void joins_damage(struct terminal *t, VTermRect r);
+void joins_move(struct terminal *t, VTermRect to, VTermRect from);
+void joins_cursor(struct terminal *t, VTermPos to);
 void terminal_reflow(struct terminal *t, int columns, int rows);
 bool terminal_is_selected(const struct terminal *t, uint64_t line, int column);
 bool terminal_find_key(struct terminal *t, const struct key *key);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // A text tab gets another size: lines that were broken at the right edge are joined and broken anew. libvterm only crops, so its
-// screen is cleared and the new text is put there with escape sequences, as the guest could have done. Whether a line goes on in
-// the next one is not known for certain: it does when its last column holds something.
+// screen is cleared and the new text is put there with escape sequences, as the guest could have done. Which lines go on in the next
+// one is known from terminal_joins.c.
 #include <stdlib.h>
 #include <string.h>
 #include "ui/terminal.h"
 
 struct text { struct line **lines; size_t count, capacity; };
 
-static void add(struct text *text, const struct cell *cells, size_t count)
+static void add(struct text *text, const struct cell *cells, size_t count, bool joined)
 {
     if (text->count == text->capacity) {
         text->capacity = text->capacity ? text->capacity * 2 : 256;
@@ -17,6 +17,7 @@ static void add(struct text *text, const struct cell *cells, size_t count)
     }
     struct line *line = malloc(sizeof *line + count * sizeof *cells);
     line->count = (unsigned)count;
+    line->joined = joined;
     if (count)
         memcpy(line->cells, cells, count * sizeof *cells);
     text->lines[text->count++] = line;
@@ -33,12 +34,15 @@ static void put_broken(struct text *to, const struct cell *cells, size_t count, 
         if (at >= (int64_t)done && (at < (int64_t)(done + n) || done + n == count)) {
             *row = to->count;
             *column = (int)(at - (int64_t)done);
-            if (*column >= columns)
-                *column = columns - 1;
         }
-        add(to, cells + done, n);
+        add(to, cells + done, n, done != 0);
         done += n;
     } while (done < count);
+    if (at >= 0 && *column >= columns) { // behind a row that is full: in one more, where the text will go on
+        *row = to->count;
+        *column = 0;
+        add(to, NULL, 0, true);
+    }
 }
 
 static unsigned used(const struct cell *cells, int columns)
@@ -60,9 +64,14 @@ static struct text rebreak(struct terminal *t, int columns, size_t *cursor_row, 
         if (terminal_line(t, n, row) && used(row, t->columns))
             last = n;
     for (uint64_t n = t->dropped; n <= last && terminal_line(t, n, row); n++) {
-        unsigned count = used(row, t->columns);
-        if (n == cursor_line)
-            at = (int64_t)length + (t->cursor.col < 0 ? 0 : t->cursor.col);
+        bool goes_on = n != last && terminal_goes_on(t, n);
+        unsigned count = !goes_on ? used(row, t->columns) : (unsigned)t->columns - (row[t->columns - 1].width && !row[t->columns - 1].code);
+        if (n == cursor_line) { // blanks before the cursor are text
+            bool waits = t->last_row == t->cursor.row && t->last_end == t->columns && t->cursor.col == t->last_start;
+            unsigned column = waits ? (unsigned)t->columns : t->cursor.col < 0 ? 0 : (unsigned)t->cursor.col;
+            at = (int64_t)length + column;
+            count = column > count ? column : count;
+        }
         if (length + count > capacity) {
             capacity = (length + count) * 2 + 256;
             whole = realloc(whole, capacity * sizeof *whole);
@@ -70,8 +79,8 @@ static struct text rebreak(struct terminal *t, int columns, size_t *cursor_row, 
         if (count)
             memcpy(whole + length, row, count * sizeof *row);
         length += count;
-        if (count == (unsigned)t->columns && n != last)
-            continue; // goes on
+        if (goes_on)
+            continue;
         put_broken(&text, whole, length, columns, at, cursor_row, cursor_column);
         length = 0;
         at = -1;
@@ -139,6 +148,7 @@ static void set_size(struct terminal *t, int columns, int rows)
 {
     free(t->row_dirty);
     t->row_dirty = calloc((size_t)rows, sizeof *t->row_dirty);
+    joins_resize(t, rows);
     t->columns = columns;
     t->rows = rows;
     vterm_set_size(t->vt, rows, columns);
@@ -171,14 +181,17 @@ void terminal_reflow(struct terminal *t, int columns, int rows)
         fprintf(out, "\x1b[%zuH", i - top + 1);
         put_line(out, text.lines[i]);
     }
-    for (size_t i = top; i < text.count; i++)
-        free(text.lines[i]);
-    free(text.lines);
     fprintf(out, "\x1b[%zu;%dH", cursor_row - top + 1, cursor_column + 1);
     put_current_pen(t, out);
     fclose(out);
     vterm_input_write(t->vt, sequence, size);
     free(sequence);
     vterm_screen_flush_damage(t->screen);
+    for (size_t i = top; i < text.count; i++) {
+        if (i < top + (size_t)rows)
+            t->row_joined[0][i - top] = text.lines[i]->joined;
+        free(text.lines[i]);
+    }
+    free(text.lines);
     t->resizing = false;
 }

@@ -45,15 +45,15 @@ char *terminal_selection(struct terminal *t)
     struct cell cells[t->columns];
     for (uint64_t number = from.line < t->dropped ? t->dropped : from.line; number <= to.line && terminal_line(t, number, cells); number++) {
         int start = number == from.line ? from.column : 0, end = number == to.line ? to.column + 1 : t->columns;
-        bool whole = end == t->columns && terminal_line_is_full(t, number);
-        while (end > start && (!cells[end - 1].code || cells[end - 1].code == ' ') && number != to.line)
+        bool goes_on = end == t->columns && terminal_goes_on(t, number);
+        while (end > start && number != to.line && cells[end - 1].width && (!cells[end - 1].code || (cells[end - 1].code == ' ' && !goes_on)))
             end--;
         for (int i = start; i < end; i++) {
             char bytes[4];
             if (cells[i].width)
                 fwrite(bytes, 1, utf8_put(bytes, cells[i].code ? cells[i].code : ' '), out);
         }
-        if (number != to.line && !whole)
+        if (number != to.line && !goes_on)
             fputc('\n', out);
     }
     fclose(out);
@@ -97,6 +97,10 @@ void terminal_select_pointer(struct terminal *t, const struct pointer *p, struct
             t->selecting = false;
             to_primary(t);
         } else if (p->clicks >= 3) {
+            while (t->anchor.line > t->dropped && terminal_goes_on(t, t->anchor.line - 1)) // all of the line, however it is broken
+                t->anchor.line--;
+            while (terminal_goes_on(t, t->head.line))
+                t->head.line++;
             t->anchor.column = 0;
             t->head.column = t->columns - 1;
             t->selected = t->all_dirty = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The one file that knows SDL: the window, its events, its pixels. The thread sleeps in poll() on the display's connection and on the
+// The window and its events, with SDL. The thread sleeps in poll() on the display's connection and on the
 // eventfd of the other threads, so an idle window costs nothing; SDL_WaitEvent would let the others call into the display.
 #include <SDL.h>
 #include <errno.h>
@@ -14,42 +14,14 @@
 
 #define FRAME_MS 12
 
-// ---- pixels
-
-static void take_surface(struct ui *ui)
+// The window's size or its place in the display's memory has changed.
+static void take_pixels(struct ui *ui)
 {
-    SDL_Surface *surface = SDL_GetWindowSurface(ui->window);
-    ui->surface = surface;
-    if (!surface)
+    if (!pixels_take(ui) || ui->options.scale || ui->ratio <= 1)
         return;
-    struct canvas *c = &ui->canvas;
-    if (c->width != surface->w || c->height != surface->h || !c->pixels) {
-        free(c->pixels);
-        c->pixels = calloc((size_t)surface->w * (size_t)surface->h, sizeof *c->pixels);
-        c->width = surface->w;
-        c->height = surface->h;
-    }
-    c->dirty_count = 0;
-    ui->draw_all = true;
-}
-
-static void show(struct ui *ui)
-{
-    struct canvas *c = &ui->canvas;
-    SDL_Surface *surface = ui->surface;
-    SDL_Rect rects[DIRTY_MAX];
-    if (!c->dirty_count || !surface)
-        return;
-    SDL_Surface *from = SDL_CreateRGBSurfaceWithFormatFrom(c->pixels, c->width, c->height, 32, c->width * 4, SDL_PIXELFORMAT_RGB888);
-    for (unsigned i = 0; i < c->dirty_count; i++) {
-        rects[i] = (SDL_Rect){ c->dirty[i].x, c->dirty[i].y, c->dirty[i].w, c->dirty[i].h };
-        SDL_Rect to = rects[i];
-        SDL_BlitSurface(from, &rects[i], surface, &to);
-    }
-    SDL_FreeSurface(from);
-    if (SDL_UpdateWindowSurfaceRects(ui->window, rects, (int)c->dirty_count))
-        take_surface(ui); // the window has changed under us
-    c->dirty_count = 0;
+    ui->scale = ui->ratio < 1.75 ? 1.5 : ui->ratio < 2.5 ? 2 : ui->ratio < 3.5 ? 3 : 4; // as the output says
+    ui->font = font_for_scale(ui->scale);
+    ui->unit = (ui->font.height + 8) / 16;
 }
 
 // ---- what the tabs ask for
@@ -97,7 +69,7 @@ void window_set_full_screen(struct ui *ui, bool on)
         SDL_SetWindowSize(ui->window, ui->normal_width, ui->normal_height);
     }
     ui->full_screen = on;
-    take_surface(ui);
+    take_pixels(ui);
 }
 
 void window_grab(struct ui *ui, bool on)
@@ -119,13 +91,14 @@ void window_grab(struct ui *ui, bool on)
 void window_grow(struct ui *ui, int width, int height)
 {
     SDL_Rect usable;
-    int bars = ui->canvas.height - ui->content.h, h = height + bars, w = width;
+    int bars = ui->canvas.height - ui->content.h, h = (int)((height + bars) / ui->ratio), w = (int)(width / ui->ratio), now_w, now_h;
     if (ui->user_sized || ui->full_screen || SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(ui->window), &usable))
         return;
     w = w > usable.w ? usable.w : w;
     h = h > usable.h ? usable.h : h;
-    if (w > ui->canvas.width || h > ui->canvas.height)
-        SDL_SetWindowSize(ui->window, w > ui->canvas.width ? w : ui->canvas.width, h > ui->canvas.height ? h : ui->canvas.height);
+    SDL_GetWindowSize(ui->window, &now_w, &now_h);
+    if (w > now_w || h > now_h)
+        SDL_SetWindowSize(ui->window, w > now_w ? w : now_w, h > now_h ? h : now_h);
 }
 
 // ---- events
@@ -204,17 +177,23 @@ static void on_focus(struct ui *ui, bool have)
         input_release_all(ui->input); // nothing stays pressed in the guest
 }
 
+// -full-screen, when the window is there: only then it takes.
+static void start_full_screen(struct ui *ui)
+{
+    if (ui->options.full_screen) {
+        ui->options.full_screen = false;
+        window_set_full_screen(ui, true);
+    }
+}
+
 static void on_window(struct ui *ui, const SDL_WindowEvent *e)
 {
     switch (e->event) {
     case SDL_WINDOWEVENT_RESIZED: ui->user_sized = true; break;
-    case SDL_WINDOWEVENT_SIZE_CHANGED: take_surface(ui); break;
+    case SDL_WINDOWEVENT_SIZE_CHANGED: take_pixels(ui); break;
     case SDL_WINDOWEVENT_EXPOSED:
         canvas_dirty(&ui->canvas, (struct rect){ 0, 0, ui->canvas.width, ui->canvas.height });
-        if (ui->options.full_screen) { // only now it takes
-            ui->options.full_screen = false;
-            window_set_full_screen(ui, true);
-        }
+        start_full_screen(ui);
         break;
     case SDL_WINDOWEVENT_FOCUS_GAINED: on_focus(ui, true); break;
     case SDL_WINDOWEVENT_FOCUS_LOST: on_focus(ui, false); break;
@@ -229,6 +208,8 @@ static void on_window(struct ui *ui, const SDL_WindowEvent *e)
     case SDL_WINDOWEVENT_SHOWN: case SDL_WINDOWEVENT_RESTORED: case SDL_WINDOWEVENT_MAXIMIZED:
         ui->hidden = false;
         ui->draw_all = true;
+        if (strcmp(SDL_GetCurrentVideoDriver(), "x11")) // nothing is exposed there
+            start_full_screen(ui);
         atomic_store(&ui->watching, tabs_current(ui)->kind == TAB_SCREEN);
         break;
     default: break;
@@ -255,8 +236,8 @@ static void on_event(struct ui *ui, const SDL_Event *e)
 static double own_scale(void)
 {
     float dpi;
-    if (SDL_GetDisplayDPI(0, &dpi, NULL, NULL))
-        return 1;
+    if (!strcmp(SDL_GetCurrentVideoDriver(), "wayland") || SDL_GetDisplayDPI(0, &dpi, NULL, NULL))
+        return 1; // Wayland's outputs have their scale: take_pixels
     return dpi >= 180 ? 2 : dpi >= 132 ? 1.5 : 1;
 }
 
@@ -305,8 +286,8 @@ bool window_open(struct ui *ui, char **why)
     SDL_StartTextInput();
     tabs_update(ui);
     atomic_store(&ui->watching, true);
-    take_surface(ui);
-    if (!ui->surface) {
+    take_pixels(ui);
+    if (!ui->canvas.pixels) {
         snprintf(text, sizeof text, "no window: %s", SDL_GetError());
         *why = strdup(text);
         window_close(ui);
@@ -333,11 +314,11 @@ void window_run(struct ui *ui)
         int64_t now = ui_host_ms();
         if (now - shown_at < FRAME_MS) { // a flood of text is drawn at this pace
             timeout = FRAME_MS - (int)(now - shown_at);
-        } else if (ui->surface && !ui->hidden) {
+        } else if (ui->canvas.pixels && !ui->hidden) {
             ui_draw(ui);
             if (ui->canvas.dirty_count)
                 shown_at = now;
-            show(ui);
+            pixels_show(ui);
         }
         SDL_PumpEvents();
         if (SDL_HasEvents(SDL_FIRSTEVENT, SDL_LASTEVENT)) {
@@ -364,6 +345,7 @@ void window_close(struct ui *ui)
 {
     if (ui->grabbed)
         SDL_SetRelativeMouseMode(SDL_FALSE);
+    pixels_drop(ui);
     SDL_DestroyWindow(ui->window);
     SDL_QuitSubSystem(SDL_INIT_VIDEO);
     display_unguard();

@@ -7,6 +7,8 @@
 #include <string.h>
 #include "util/clock.h"
 
+const struct state_table state_none = { NULL, 0 };
+
 #define PATH_MAX_LENGTH 128
 
 static uint64_t load(const void *p, size_t size)

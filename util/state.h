@@ -38,6 +38,8 @@ struct state_table { const struct state_field *fields; size_t count; };
 // const struct state_table NAME = ...; from an array NAME_fields of its rows.
 #define STATE_TABLE(name) const struct state_table name = { name##_fields, sizeof name##_fields / sizeof name##_fields[0] }
 
+extern const struct state_table state_none; // of devices that keep nothing
+
 // Where values go: path as "channel[2].reload" (only when `paths`; else NULL), size in bytes.
 struct state_writer {
     void (*value)(void *opaque, const char *path, uint64_t value, unsigned size);

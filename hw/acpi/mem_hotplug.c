@@ -244,11 +244,12 @@ const char *mem_hotplug_ost_text(uint32_t event, uint32_t status)
 
 static const struct state_field mem_hotplug_slot_state_fields[] = {
     STATE_FIELD(mem_hotplug_slot, inserting), STATE_FIELD(mem_hotplug_slot, removing), STATE_FIELD(mem_hotplug_slot, ost_event),
-    STATE_FIELD(mem_hotplug_slot, ost_status),
+    STATE_FIELD(mem_hotplug_slot, ost_status), STATE_FIELD(mem_hotplug_slot, acknowledged), STATE_FIELD(mem_hotplug_slot, removal),
+    STATE_FIELD(mem_hotplug_slot, removal_event), STATE_FIELD(mem_hotplug_slot, removal_status),
 };
 static STATE_TABLE(mem_hotplug_slot_state);
 
 static const struct state_field mem_hotplug_state_fields[] = {
-    STATE_FIELD(mem_hotplug, selector), STATE_POINTER(mem_hotplug, slots, slot_count, mem_hotplug_slot_state),
+    STATE_FIELD(mem_hotplug, selector), STATE_FIELD(mem_hotplug, heard), STATE_POINTER(mem_hotplug, slots, slot_count, mem_hotplug_slot_state),
 };
 STATE_TABLE(mem_hotplug_state);

@@ -5,6 +5,7 @@
 #include "chardev/chardev.h"
 #include "hw/core/machine.h"
 #include "util/error.h"
+#include "util/state.h"
 
 static uint64_t debugcon_read(void *opaque, uint64_t offset, unsigned size)
 {
@@ -55,4 +56,5 @@ const struct device_type debugcon_type = {
     .name = "isa-debugcon", .help = "debug console: one port", .bus = "isa", .size = sizeof(struct debugcon),
     .properties = debugcon_properties, .property_count = sizeof(debugcon_properties) / sizeof(debugcon_properties[0]),
     .user_creatable = true, .realize = debugcon_realize, .unrealize = debugcon_unrealize,
+    .state = &state_none,
 };

@@ -12,6 +12,7 @@ struct error;
 struct machine;
 struct device;
 struct memory_backend;
+struct ram_block;
 struct state_table;
 
 enum property_type {
@@ -49,7 +50,9 @@ struct device_type {
     // For PROPERTY_BACKEND: the backend of an id (NULL: none), and its id. backends/ is not below hw/core.
     struct memory_backend *(*backend_find)(struct machine *machine, const char *id);
     const char *(*backend_id)(const struct memory_backend *backend);
-    const struct state_table *state; // of the instance, for digests; NULL: it has none
+    const struct state_table *state; // of the instance, for digests; &state_none: it keeps nothing
+    // Memory of its own that keeps its bytes while the guest does not see it (digests); NULL: none.
+    struct ram_block *(*ram)(const struct device *device);
 };
 #define DEVICE_OF_BOARD (~0u)
 struct device {

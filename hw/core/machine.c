@@ -10,6 +10,8 @@ void machine_request(struct machine *machine, enum machine_request request)
     atomic_fetch_or(&machine->requests, (uint32_t)request);
     if (machine->loop)
         loop_kick(machine->loop);
+    if (machine->request_made && !(request & REQUEST_SIGNAL))
+        machine->request_made(machine);
 }
 
 void machine_send_event(struct machine *machine, enum machine_event event, const struct event_details *details)

@@ -77,6 +77,7 @@ struct machine {
     struct chardev_list *chardevs;              // chardev/
     struct gdbstub *gdbstub;                    // gdbstub/; NULL: none was made
     const struct irq *isa_irqs;                 // the 16 wires of the ISA bus, for isa-* devices; hw/pc sets it (NULL: no interrupts)
+    void (*request_made)(struct machine *machine); // on the machine thread: the running slice ends here. May be NULL
     // Other vCPUs leave generated code and park until end (with one thread: nothing to wait for). Nestable.
     void (*safe_point_begin)(struct machine *machine);
     void (*safe_point_end)(struct machine *machine);
@@ -89,8 +90,16 @@ struct machine {
     // Who controls the run by instruction counts (snapshot/): what engine_owner's stop and stuck do. NULL functions: nobody.
     struct { bool (*stop)(void *opaque); bool (*stuck)(void *opaque); void *opaque; } counts;
     // Commands of monitors that change the machine go here when set, and are run at a count of their own: run(client, line)
-    // then; qmp: the line is JSON. False: refused, and said so.
-    struct { bool (*command)(void *opaque, bool qmp, const char *line, void (*run)(void *client, const char *line), void *client); void *opaque; } gate;
+    // then; qmp: the line is JSON. False: refused, and said so. For debuggers: pause calls fn(client) at the next boundary that
+    // has a count of its own; may_write tells whether a machine that stands still may be written (not in a replay), wrote what was
+    // ("register 0 rax 0011223344556677": the `gdb` event of replay/script.h).
+    struct {
+        bool (*command)(void *opaque, bool qmp, const char *line, void (*run)(void *client, const char *line), void *client);
+        void (*pause)(void *opaque, void (*fn)(void *client), void *client);
+        bool (*may_write)(void *opaque);
+        void (*wrote)(void *opaque, const char *text);
+        void *opaque;
+    } gate;
 };
 
 void machine_request(struct machine *machine, enum machine_request request);

@@ -46,7 +46,8 @@ struct vga_look {
     uint16_t dispi[DISPI_COUNT];
     uint8_t crtc[VGA_CRTC_COUNT], attr[VGA_ATTR_COUNT];
     uint8_t seq_reset, clocking, fonts, seq_mode, gc_mode, gc_misc;
-    uint8_t shown, cursor_on, text_on; // text_on: blinking characters are in their visible half
+    uint8_t shown;
+    uint8_t cursor_on, text_on; // last, as they change by themselves; text_on: blinking characters are in their visible half
 };
 
 struct vga_ports { struct region region; struct vga *vga; uint16_t base; };
@@ -65,6 +66,7 @@ struct vga {
     // What was drawn last.
     struct vga_look look;
     bool redraw, has_blinking;
+    bool written;                  // video memory that shows was, since the look before
     uint8_t *changed;              // bit per page of video memory
     uint32_t *line;
     unsigned width, height;
@@ -89,7 +91,7 @@ void dispi_write(struct vga *vga, unsigned index, uint16_t value);
 static inline bool dispi_on(const struct vga *vga) { return vga->r.dispi[DISPI_ENABLE] & DISPI_ENABLED; }
 uint32_t dispi_pitch(const uint16_t *dispi); // bytes a line
 // vga_draw.c: struct screen_source's functions, opaque is the struct vga.
-void vga_refresh(void *opaque, struct screen *screen);
+bool vga_refresh(void *opaque, struct screen *screen);
 void vga_invalidate(void *opaque);
 bool vga_text_size(void *opaque, unsigned *columns, unsigned *rows);
 // vga_scan.c: one scan line of a mode of the planes into line (room for VGA_LINE_MAX pixels).

@@ -3,6 +3,7 @@
 // The refresh: what of the registers shows (struct vga_look), which pages of video memory were written since the last time,
 // and lines of pixels that are compared with what stands on the screen. Nothing that a guest can see changes, and when
 // nothing changed nothing is drawn.
+#include <stddef.h>
 #include <string.h>
 #include "hw/display/vga.h"
 #include "ui/screen.h"
@@ -91,6 +92,7 @@ static bool take_changes(struct vga *vga, uint64_t start, uint64_t size)
         vga->changed[page / 8] = (uint8_t)((vga->changed[page / 8] & ~(1u << (page & 7))) | (unsigned)dirty << (page & 7));
         any |= dirty;
     }
+    vga->written |= any;
     return any;
 }
 
@@ -233,13 +235,15 @@ static void draw_planes(struct vga *vga, struct screen *screen, bool all)
     canvas_close(&c);
 }
 
-void vga_refresh(void *opaque, struct screen *screen)
+bool vga_refresh(void *opaque, struct screen *screen)
 {
     struct vga *vga = opaque;
     struct vga_look look;
     look_now(vga, &look);
-    bool all = vga->redraw || memcmp(&look, &vga->look, sizeof look);
+    bool differs = memcmp(&look, &vga->look, sizeof look), all = vga->redraw || differs;
+    bool registers = differs && memcmp(&look, &vga->look, offsetof(struct vga_look, cursor_on)); // more than blinking
     vga->look = look;
+    vga->written = false;
     if (!look.shown) {
         if (all)
             draw_blank(vga, screen);
@@ -251,6 +255,7 @@ void vga_refresh(void *opaque, struct screen *screen)
         draw_planes(vga, screen, all);
     }
     vga->redraw = false;
+    return vga->written || registers;
 }
 
 void vga_invalidate(void *opaque)

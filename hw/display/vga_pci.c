@@ -130,6 +130,11 @@ static void reset(struct device *device)
     vga_reset(&((struct vga_device *)device)->vga);
 }
 
+static struct ram_block *video_memory(const struct device *device)
+{
+    return ((const struct vga_device *)device)->vga.vram;
+}
+
 static const struct property properties[] = {
     PROPERTY(UINT32, "vgamem_mb", vga_device, vgamem_mb, 16, "video memory in MiB (rounded up to a power of two)"),
     PROPERTY(UINT32, "xres", vga_device, xres, 1280, "preferred width, in the EDID"),
@@ -146,5 +151,5 @@ const struct device_type vga_type = {
     .name = "VGA", .help = "VGA with DISPI modes (stdvga)", .bus = "pci", .size = sizeof(struct vga_device),
     .properties = properties, .property_count = sizeof properties / sizeof *properties,
     .user_creatable = true, .realize = realize, .unrealize = unrealize, .reset = reset,
-    .state = &vga_device_state,
+    .state = &vga_device_state, .ram = video_memory,
 };

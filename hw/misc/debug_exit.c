@@ -4,6 +4,7 @@
 #include "hw/misc/debug_exit.h"
 #include "hw/core/machine.h"
 #include "util/error.h"
+#include "util/state.h"
 
 static uint64_t debug_exit_read(void *opaque, uint64_t offset, unsigned size) { return 0; }
 
@@ -40,4 +41,5 @@ const struct device_type debug_exit_type = {
     .size = sizeof(struct debug_exit), .properties = debug_exit_properties,
     .property_count = sizeof(debug_exit_properties) / sizeof(debug_exit_properties[0]),
     .user_creatable = true, .realize = debug_exit_realize, .unrealize = debug_exit_unrealize,
+    .state = &state_none,
 };

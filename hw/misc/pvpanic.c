@@ -4,6 +4,7 @@
 #include "hw/misc/pvpanic.h"
 #include "hw/core/machine.h"
 #include "util/error.h"
+#include "util/state.h"
 
 static uint64_t pvpanic_read(void *opaque, uint64_t offset, unsigned size) { return ((struct pvpanic *)opaque)->events; }
 
@@ -41,4 +42,5 @@ const struct device_type pvpanic_type = {
     .size = sizeof(struct pvpanic), .properties = pvpanic_properties,
     .property_count = sizeof(pvpanic_properties) / sizeof(pvpanic_properties[0]),
     .user_creatable = true, .realize = pvpanic_realize, .unrealize = pvpanic_unrealize,
+    .state = &state_none,
 };

@@ -30,6 +30,13 @@ static const struct device_type *const user_types[] = {
 };
 
 // One vCPU thread, which is also the machine thread: nobody else can be inside generated code.
+// The guest does not go on behind the write that ends it.
+static void request_made(struct machine *m)
+{
+    if (pc_of(m)->engine)
+        engine_kick(pc_of(m)->engine);
+}
+
 static void safe_point(struct machine *machine)
 {
 }
@@ -163,6 +170,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->hotplug = &pc_hotplug_ops;
     m->backends = options->backends ? options->backends : backend_list_new();
     m->chardevs = chardevs;
+    m->request_made = request_made;
     m->safe_point_begin = m->safe_point_end = safe_point;
     m->pc = pc;
     pc->low_ram = m->ram_size < LOW_RAM_LIMIT ? m->ram_size : 3 * GIB;

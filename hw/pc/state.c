@@ -23,7 +23,7 @@ static void each_device(struct machine *m, pc_state_fn *fn, void *opaque)
             snprintf(name, sizeof name, "device:%s", d->id);
         else
             snprintf(name, sizeof name, "device:%s#%u", d->type->name, unnamed++);
-        if (d->type->state)
+        if (d->type->state && d->type->state->count)
             fn(opaque, name, d->type->state, d);
     }
 }

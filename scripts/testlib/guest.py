@@ -86,6 +86,9 @@ def _find(apt, flavour, suite):
     if not rows:
         return None
     show = _run(['apt-cache', *apt, '--no-all-versions', 'show', f'{name}={rows[0][1]}']).stdout
+    if flavour[0].isdigit(): # a release has no metapackage
+        size = re.search(r'^Size: (\d+)', show, re.M)
+        return name, rows[0][1], int(size[1]) if size else 0
     m = re.search(r'^Depends:.*?(linux-image-\d\S*?)[ ,]*(?:\(= (\S+?)\))?(?:,|$)', show, re.M)
     if not m:
         return None
@@ -120,7 +123,7 @@ def _download(apt, pkg, ver, size, where):
 
 
 def _fetch(flavour, suite, where):
-    """Find and download the kernel package with the system's apt state, then with one of our own."""
+    """Find and download the kernel package (of a flavour or of a release) with the system's apt state, then with one of our own."""
     reason = 'unknown to apt'
     for private in (False, True):
         apt = []
@@ -166,13 +169,44 @@ def kernel(flavour='amd64', suite=None):
         with tempfile.TemporaryDirectory(dir=C, prefix='fetch-') as tmp:
             deb = _fetch(flavour, suite, tmp)
             os.mkdir(tmp + '/x')
-            unpack = subprocess.run(f"dpkg-deb --fsys-tarfile '{deb}' | tar -x -C '{tmp}/x' ./boot", shell=True,
-                                    capture_output=True, text=True)
+            unpack = _unpack(deb, tmp + '/x')
             if not glob.glob(tmp + '/x/boot/vmlinuz*'):
                 raise GuestError(f'cannot unpack {os.path.basename(deb)}: {unpack.stderr.strip()[-200:]}')
             shutil.rmtree(d, ignore_errors=True)
             os.rename(tmp + '/x', d)
     return glob.glob(d + '/boot/vmlinuz*')[0]
+
+
+# Modules that tests load into the guest: kept when the kernel is unpacked.
+MODULES = ('psmouse',)
+
+
+def _unpack(deb, where):
+    """The kernel and the modules above, out of its package."""
+    wanted = ' '.join(f"'./lib/modules/*/{m}.ko'" for m in MODULES)
+    return subprocess.run(f"dpkg-deb --fsys-tarfile '{deb}' | tar -x -C '{where}' --wildcards './boot*' {wanted}", shell=True,
+                          capture_output=True, text=True)
+
+
+def module(name, flavour='amd64'):
+    """Path of a module (of MODULES) of the kernel; fetches the package again when it was unpacked without modules."""
+    path = kernel(flavour)
+    d = os.path.dirname(os.path.dirname(path))
+    release = os.path.basename(path).removeprefix('vmlinuz-')
+    with open(d + '.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = glob.glob(f'{d}/lib/modules/{release}/**/{name}.ko', recursive=True)
+        if not found:
+            with tempfile.TemporaryDirectory(dir=C, prefix='fetch-') as tmp:
+                os.mkdir(tmp + '/x')
+                _unpack(_fetch(release, None, tmp), tmp + '/x')
+                if os.path.isdir(tmp + '/x/lib'):
+                    shutil.rmtree(d + '/lib', ignore_errors=True)
+                    os.rename(tmp + '/x/lib', d + '/lib')
+            found = glob.glob(f'{d}/lib/modules/{release}/**/{name}.ko', recursive=True)
+    if not found:
+        raise GuestError(f"Debian's package of kernel {release} has no module {name}")
+    return found[0]
 
 
 # ---- initramfs

@@ -48,7 +48,14 @@ def refusals():
     d = '-deterministic'
     for words, args in (
             ('-icount sleep=on', [d, '-icount', 'shift=0,sleep=on']), ('shift=auto', [d, '-icount', 'shift=auto']),
-            ('-icount align=on', ['-icount', 'shift=0,align=on']), ('shift=N is needed', ['-icount', 'sleep=off']),
+            ('-icount align=on', [d, '-icount', 'shift=0,align=on']), ('shift=N or shift=auto is needed', ['-icount', 'sleep=off']),
+            ('0 to 10, or auto', ['-icount', 'shift=11']), ("Invalid parameter 'rr'", ['-icount', 'shift=0,rr=record,rrfile=x']),
+            ('align=on and sleep=off are incompatible', ['-icount', 'shift=auto,align=on,sleep=off']),
+            ('-digest-at ...: cannot be had with -icount shift=auto', ['-icount', 'shift=auto', '-digest-at', '5']),
+            ('-digest-every ...: cannot be had with -icount shift=auto', ['-icount', 'shift=auto', '-digest-every', '5']),
+            ('cannot be had with -icount shift=auto', ['-icount', 'shift=auto', '-script', DIR.name + '/s']),
+            ('needs -deterministic', ['-icount', 'shift=auto', '-record', DIR.name + '/r']),
+            ('-mem-path ' + DIR.name + ': memory-backend-file cannot be had with -deterministic', [d, '-mem-path', DIR.name]),
             ('base=utc', [d, '-rtc', 'base=utc']), ('localtime', [d, '-rtc', 'base=localtime']),
             ('unpack=auto', [d, '-machine', 'pc,unpack=auto']), ("'seed' expects a number", [d + ',seed=x']),
             ("Invalid parameter 'sed=1'", [d + ',sed=1']), ('-digest-at', ['-digest-at', '5']),
@@ -65,7 +72,10 @@ def bad_scripts():
     for words, text in (("unknown event 'seral'", '5 seral x'), ('comes after 9', '9 serial x\n5 serial x'), (':3: ', '#\n\n5 key nokey'),
                         ("'x5'", 'x5 serial x'), ('there is no serial port 1', '5 serial1 x'), ('unknown escape', '5 serial a\\q'),
                         ('expected ADDRESS.BIT', '5 flip 0x1000.9'), ('something must follow', '5 monitor'), ("'sideways'", '5 key a sideways'),
-                        ('expected an exit status', '5 end never'), ('use key or pointer', '5 monitor sendkey a'), ('expected DX DY', '5 pointer 1 2')):
+                        ('expected an exit status', '5 end never'), ('use key or pointer', '5 monitor sendkey a'), ('expected DX DY', '5 pointer 1 2'), ('use key or pointer', '5 qmp {"execute":"human-monitor-command","arguments":{"command-line":"sendkey a"}}'),
+                        ('expected register CPU NAME', '5 gdb register 0 rax'), ('expected register CPU', '5 gdb register 1 rax 0000000000000000'),
+                        ('expected register CPU', '5 gdb register 0 rax 00'), ('expected register CPU', '5 gdb memory 0 0x10 xx'),
+                        ('expected register CPU', '5 gdb physical 0x10 00 00')):
         refused(words, '-deterministic', *SERIAL, '-script', write('bad', text + '\n'))
 
 
@@ -88,6 +98,22 @@ def digest_lines():
     assert not digests('-digest-at', f'1000000,file={path}', '-limit-instructions', '1000000')
     with open(path) as f:
         assert f'digest 1000000 all {some[1000000, "all"]}\n' in f.read()
+
+
+def files_and_counts():
+    """One file for both kinds of digests; no file that is written and read; what is not reached is said."""
+    path = DIR.name + '/both'
+    digests('-digest-at', f'700,file={path}', '-digest-every', f'400,file={path}', '-limit-instructions', '1000')
+    with open(path) as f:
+        counts = [x.split()[1] for x in f if ' all ' in x]
+    assert counts == ['400', '700', '800'], counts
+    script = write('both.script', '5 serial x\n5000 serial y\n')
+    refused('this is the file of -script', '-deterministic', *SERIAL, '-script', script, '-record', DIR.name + '/./both.script')
+    refused('this is the file of -record or -script', '-deterministic', *SERIAL, '-script', script, '-digest-at', f'5,file={script}')
+    r = run('-deterministic', *SERIAL, '-digest-at', '5,3000', '-script', script, '-limit-instructions', '1000')
+    with open(script) as f:
+        assert f.read().startswith('5 serial x'), 'the script was written over'
+    assert '-digest-at 3000: not reached, the run ended at count 1000' in r.stderr and 'line 2 and what follows was not reached' in r.stderr, r.stderr
 
 
 def info_digest():
@@ -137,7 +163,7 @@ def limits():
     assert ended(121, '-limit-instructions', *SERIAL, '-limit-instructions', '1234567') == 1234567
     # Nothing idles so early: virtual time is the count.
     assert 5000000 <= ended(122, '-limit-time', *SERIAL, '-limit-time', '5ms') < 5000100
-    n = ended(120, '', *SERIAL, '-stop-text', 'Linux version')
+    n = ended(120, 'ended by -stop-text', *SERIAL, '-stop-text', 'Linux version')
     assert n == ended(120, '', *SERIAL, '-stop-text', 'Linux version', '-accel', 'tcg,max-insns=4'), 'not where it was'
     r = run('-limit-instructions', '1000000', *SERIAL)
     assert r.returncode == 121, 'limits without counted time'
@@ -223,6 +249,14 @@ def planted_flag():
 def nothing_planted():
     status, text = difference(COMMAND, COMMAND + ['-accel', 'tcg,one-insn=on'])
     assert status == 0 and 'no difference up to 3000000' in text, text
+    status, text = difference(COMMAND, COMMAND + ['-deterministic,seed=7'])
+    assert status == 1 and 'different at 0, before the first instruction' in text and 'board random_state' in text, text
+    path = DIR.name + '/first-recorded'
+    run('-deterministic', *SERIAL, '-record', path + ',every=300000', '-script', write('k', '700000 key a\n'), '-limit-instructions', '1000000')
+    status, text = difference(COMMAND + ['-script', path], COMMAND)
+    assert status == 1 and 'equal at 700000, different at 700001' in text and 'kbc keyboard.queue' in text, text
+    status, text = difference(EMU + BASE + SERIAL, COMMAND)
+    assert status == 2 and 'counts mean something only' in text, text
     status, text = difference(COMMAND, EMU + ['-bogus'])
     assert status == 2 and '-bogus' in text, text
 
@@ -279,7 +313,7 @@ def main():
         print('1..0 # SKIP built without libxxhash')
         return
     for name, fn in (('options that cannot be had are refused by name', refusals), ('scripts that are wrong are refused by line', bad_scripts),
-                     ('digests at counts', digest_lines), ('info digest is the same', info_digest), ('state is in the digest', state_matters),
+                     ('digests at counts', digest_lines), ('files, and counts that are not reached', files_and_counts), ('info digest is the same', info_digest), ('state is in the digest', state_matters),
                      ('the contract line', contract), ('limits and their exit statuses', limits), ('a recording ended by a signal', signalled), ('pvpanic and -action', panics),
                      ('-action panic=pause', panic_pauses), ('first-difference: a bit of memory', planted_bit),
                      ('first-difference: a flag', planted_flag), ('first-difference: equal runs, and a wrong one', nothing_planted),

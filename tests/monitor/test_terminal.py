@@ -3,11 +3,13 @@
 # ramjet-test: timeout=120
 """Serial port and monitor on one terminal (mon:stdio): the escapes of Ctrl-A, line editing, history and completion, and the
 terminal's state at the end and around a stop. The guest stays paused."""
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -34,7 +36,6 @@ class Terminal:
 
         def lead():
             os.setsid()
-            import fcntl
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         before = ['sh', '-m', '-c', shell, 'sh'] if shell else []
         self.p = subprocess.Popen([*before, *EMU, *ARGS, *args], stdin=self.slave, stdout=self.slave, stderr=self.slave,
@@ -156,6 +157,78 @@ def editing():
         t.ends()
 
 
+class Rows:
+    """What a terminal of that many columns shows of the little that line editing sends."""
+
+    def __init__(self, columns):
+        self.columns, self.rows, self.y, self.x = columns, [''], 0, 0
+
+    def feed(self, text):
+        for part in re.findall('\x1b\\[[0-9;]*[A-Za-z]|.', text, re.S):
+            if len(part) > 1:
+                n = int(part[2:-1] or 0)
+                if part[-1] == 'A':
+                    assert n <= self.y, 'above the first row'
+                    self.y -= n
+                elif part[-1] == 'B':
+                    self.y += n
+                elif part[-1] == 'C':
+                    self.x += n
+                elif part[-1] in 'JK':
+                    self.rows[self.y] = self.rows[self.y][:self.x]
+                    if part[-1] == 'J':
+                        del self.rows[self.y + 1:]
+                else:
+                    assert part[-1] == 'm', f'{part!r} is not known here'
+            elif part == '\r':
+                self.x = 0
+            elif part == '\n':
+                self.y += 1
+            else:
+                wide = 2 if part in '日本語' else 1
+                if self.x + wide > self.columns:
+                    self.x, self.y = 0, self.y + 1
+                while len(self.rows) <= self.y:
+                    self.rows.append('')
+                row = self.rows[self.y].ljust(self.x)
+                self.rows[self.y] = row[:self.x] + part + '\0' * (wide - 1) + row[self.x + wide:]
+                self.x += wide
+            while len(self.rows) <= self.y:
+                self.rows.append('')
+
+    def text(self):
+        return [r.replace('\0', '').rstrip() for r in self.rows]
+
+
+def long_lines():
+    """A line of several rows is edited in its middle on a narrow terminal, with characters of two columns."""
+    if QEMU:
+        raise Skip('QEMU does not')
+    with Terminal('-serial', 'none', '-monitor', 'stdio') as t:
+        fcntl.ioctl(t.slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 30, 0, 0))
+        t.raw()
+        t.until('no prompt', lambda: '(qemu) ' in t.text)
+        t.text = ''
+        line = 'print 1 日本語日本語日本語 ' + 'ä' * 50
+
+        def shows(what, wanted):
+            def test():
+                again = Rows(30)
+                again.feed('(qemu) ' + t.text.encode('latin1').decode('utf-8', 'ignore'))
+                return ''.join(again.text()).replace(' ', '') == ('(qemu)' + wanted).replace(' ', '')
+            t.until(what, test)
+        t.send(line)
+        shows('typed', line)
+        for keys, wanted in (('\x01' + '\x1b[C' * 8 + '語', line.replace('1 日', '1 語日')), ('\x7f', line), ('\x1b[3~', line.replace('1 日', '1 ')),
+                             ('\x05' + '\x7f' * 50 + '\x15', ''), ('x' * 23, 'x' * 23), ('y', 'x' * 23 + 'y'), ('\x7f\x7f', 'x' * 22)):
+            t.send(keys)
+            shows(f'{keys!r}', wanted)
+        t.send('\x15info status\r')
+        t.expect(r'VM status: paused')
+        t.send('quit\r')
+        t.ends()
+
+
 def history():
     with Terminal('-serial', 'mon:stdio') as t:
         t.monitor()
@@ -212,7 +285,7 @@ def crash_gives_the_terminal_back():
 
 
 tap = Tap()
-for f in (escapes, control_c_is_the_guests, control_c_ends, nographic_default, editing, history, completion, stop_and_go_on,
+for f in (escapes, control_c_is_the_guests, control_c_ends, nographic_default, editing, long_lines, history, completion, stop_and_go_on,
           crash_gives_the_terminal_back):
     tap.case('terminal: ' + f.__name__.replace('_', ' '), f)
 tap.done()

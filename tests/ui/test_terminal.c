@@ -150,6 +150,101 @@ static void test_reflow(struct terminal *t)
     tap_ok(!t->alternate, "and its end");
 }
 
+// All text as lines, however they are broken; malloced.
+static char *whole_text(struct terminal *t)
+{
+    char *text;
+    size_t size;
+    struct cell cells[t->columns];
+    FILE *out = open_memstream(&text, &size);
+    for (uint64_t n = t->dropped; terminal_line(t, n, cells); n++) {
+        int end = t->columns;
+        bool goes_on = terminal_goes_on(t, n);
+        while (end && cells[end - 1].width && (!cells[end - 1].code || (!goes_on && cells[end - 1].code == ' ')))
+            end--;
+        for (int i = 0; i < end; i++) {
+            char bytes[4];
+            if (cells[i].width)
+                fwrite(bytes, 1, utf8_put(bytes, cells[i].code ? cells[i].code : ' '), out);
+        }
+        if (!goes_on)
+            fputc('\n', out);
+    }
+    fclose(out);
+    while (size && text[size - 1] == '\n') // empty rows below
+        text[--size] = 0;
+    return text;
+}
+
+// What is broken is known, not guessed: random lines come back as they were from all sizes.
+static void test_joins(void)
+{
+    static const char *const pieces[] = { "a", "bc", " ", "   ", "0123456789", "\xc3\xa4", "\xe6\x97\xa5", "\x1b[32mx\x1b[0m", "e\xcc\x81" };
+    struct tap_random random = { 11 };
+    struct terminal *t = terminal_new(send, &(struct sent){ .len = 0 });
+    bool good = true;
+    size(t, 40, 10);
+    for (int i = 0; i < 4; i++)
+        put(t, "0123456789");
+    put(t, "\r\n");
+    for (int i = 0; i < 4; i++)
+        put(t, "abcdefghij");
+    put(t, "\r\nend");
+    size(t, 100, 10);
+    is(t, 0, "0123456789012345678901234567890123456789", "a line exactly as wide as the terminal");
+    is(t, 1, "abcdefghijabcdefghijabcdefghijabcdefghij", "is not joined with the next one");
+    is(t, 2, "end", "nor is that");
+    put(t, "\x1b" "c");
+    terminal_forget(t);
+    size(t, 20, 6);
+    put(t, "name                 value of it              end");
+    size(t, 60, 6);
+    is(t, 0, "name                 value of it              end", "blanks where it was broken are kept");
+    put(t, "\x1b" "c");
+    size(t, 20, 6);
+    put(t, "01234567890123456789abc\x1b[1;1H\x1b[2Knew\x1b[2;1H\x1b[2Kother");
+    size(t, 60, 6);
+    is(t, 0, "new", "lines that were erased and written again");
+    is(t, 1, "other", "are two");
+    for (int round = 0; good && round < 40; round++) {
+        put(t, "\x1b" "c");
+        terminal_forget(t);
+        size(t, 10 + (int)tap_below(&random, 60), 4 + (int)tap_below(&random, 20));
+        char wanted[60000] = "", plain[400];
+        for (int n = 0; n < 60; n++) {
+            size_t length = 0;
+            for (unsigned i = (unsigned)tap_below(&random, 30); i; i--) {
+                unsigned which = (unsigned)tap_below(&random, sizeof pieces / sizeof *pieces);
+                put(t, pieces[which]);
+                length += (size_t)snprintf(plain + length, sizeof plain - length, "%s", which == 7 ? "x" : which == 8 ? "e" : pieces[which]);
+            }
+            while (length && plain[length - 1] == ' ')
+                length--;
+            plain[length] = 0;
+            put(t, "\r\n");
+            strcat(strcat(wanted, plain), "\n");
+            if (tap_below(&random, 10) == 0)
+                size(t, 10 + (int)tap_below(&random, 60), 4 + (int)tap_below(&random, 20));
+        }
+        size_t end = strlen(wanted);
+        while (end && wanted[end - 1] == '\n')
+            wanted[--end] = 0;
+        for (int n = 0; good && n < 10; n++) {
+            size(t, 10 + (int)tap_below(&random, 90), 4 + (int)tap_below(&random, 30));
+            char *now = whole_text(t);
+            good = !strcmp(now, wanted);
+            size_t at = 0;
+            while (!good && now[at] && now[at] == wanted[at])
+                at++;
+            if (!good)
+                printf("# round %d, %dx%d, at %zu: '%.60s', not '%.60s'\n", round, t->columns, t->rows, at, now + (at > 20 ? at - 20 : 0), wanted + (at > 20 ? at - 20 : 0));
+            free(now);
+        }
+    }
+    tap_ok(good, "random lines at random sizes");
+    terminal_free(t);
+}
+
 static void test_keys(struct terminal *t, struct sent *s)
 {
     s->len = 0;
@@ -244,6 +339,7 @@ int main(void)
     test_text(t);
     test_scroll(t);
     test_reflow(t);
+    test_joins();
     test_keys(t, &sent);
     test_select(t);
     test_modes(t, &sent);

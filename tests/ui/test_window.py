@@ -219,13 +219,22 @@ def idle(d):
         with open(f'/proc/{w.p.pid}/stat') as f:
             s = f.read().rsplit(')', 1)[1].split()
         return (int(s[11]) + int(s[12])) / os.sysconf('SC_CLK_TCK')
+
+    def woken():
+        for tid in os.listdir(f'/proc/{w.p.pid}/task'):
+            with open(f'/proc/{w.p.pid}/task/{tid}/status') as f:
+                s = f.read()
+            if s.startswith('Name:\twindow\n'):
+                return int(re.search(r'^voluntary_ctxt_switches:\s*(\d+)', s, re.M)[1])
+        raise AssertionError('no thread of that name')
     with Window('-S', display=d) as w:
         for tab in ('Screen', 'Monitor', 'Memory'):
             w.select(tab)
-            time.sleep(0.5)
-            before = used()
+            time.sleep(2)
+            before, count = used(), woken()
             time.sleep(3)
             assert used() - before < 0.15, f'{tab}: {used() - before:.2f} s of CPU in 3 s'
+            assert woken() - count <= 12, f'{tab}: the drawing thread woke up {woken() - count} times in 3 s'
 
 
 def refusals():

@@ -63,8 +63,9 @@ class Window:
         self.x = display or self.own
         self.dir = tempfile.mkdtemp(prefix='ui')
         self.path = self.dir + '/hmp'
-        self.env = {**os.environ, 'DISPLAY': self.x.name, 'SDL_VIDEODRIVER': 'x11', **(env or {})}
+        self.env = {**os.environ, 'DISPLAY': self.x.name, 'SDL_VIDEODRIVER': 'x11'}
         self.env.pop('WAYLAND_DISPLAY', None)
+        self.env.update(env or {})
         self.err = open(self.dir + '/stderr', 'w+')
         cmd = [*vm.emulator(), '-display', 'sdl' + options, '-m', memory, '-chardev', f'socket,id=test,path={self.path},server=on,wait=off',
                '-mon', 'test', *(['-kernel', guest.kernel()] if kernel else []), *args]
@@ -74,10 +75,8 @@ class Window:
         self.s = None
         try:
             self._connect()
-            self.id = self.until('the window is there', lambda: self.tool('search', '--pid', str(self.p.pid), '--name', '.', fail=False).split())[0]
-            self.tool('windowmove', self.id, '0', '0')
-            self.tool('windowfocus', self.id)
-            self.until('it has the keyboard', lambda: 'focus on' in self.info())
+            self._show()
+            self._focus()
         except BaseException:
             self.close()
             raise
@@ -101,6 +100,14 @@ class Window:
         shutil.rmtree(self.dir, ignore_errors=True)
         if self.own:
             self.own.close()
+
+    def _show(self):
+        self.id = self.until('the window is there', lambda: self.tool('search', '--pid', str(self.p.pid), '--name', '.', fail=False).split())[0]
+        self.tool('windowmove', self.id, '0', '0')
+
+    def _focus(self):
+        self.tool('windowfocus', self.id)
+        self.until('it has the keyboard', lambda: 'focus on' in self.info())
 
     # ---- the monitor
 

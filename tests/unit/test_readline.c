@@ -33,7 +33,7 @@ static void complete(void *opaque, const char *text, void (*candidate)(void *, c
 static struct seen *start(bool editing, size_t max)
 {
     struct seen *s = calloc(1, sizeof *s);
-    s->r = readline_new("> ", editing, max, print, line, complete, s);
+    s->r = readline_new("> ", editing, max, print, line, complete, NULL, s);
     return s;
 }
 
