@@ -203,12 +203,16 @@ check:
 	@$(MAKE) all tests
 	@tests/run --build $(B) $(ARGS)
 
+# Most tests have one thread; these have the ones that docs/threads.md names, or run generated code.
+TSAN_TESTS := unit/,hw/,tcg/
 check-long:
 	@scripts/setup
 	@$(MAKE) all tests
 	@$(MAKE) MODE=asan all tests
 	@$(MAKE) MODE=ubsan all tests
+	@$(MAKE) MODE=tsan all tests
 	@tests/run --build build/opt,build/asan,build/ubsan --long $(ARGS)
+	@tests/run --build build/tsan -k $(TSAN_TESTS)
 
 # The objects are looked at, too: lint wants them built.
 lint: all
