@@ -129,6 +129,7 @@ static bool with_option(const char *option, const char *value, bool ok, struct e
 static bool add_objects(struct options *o, struct error **errp)
 {
     o->pc.backends = backend_list_new();
+    backend_list_set_defaults(o->pc.backends, !o->no_mem_merge, !o->no_core_dump);
     for (size_t i = 0; i < o->objects.count; i++) {
         if (!with_option("object", o->objects.items[i], backend_new_option(o->pc.backends, o->objects.items[i], errp) != NULL, errp)) {
             backend_list_free(o->pc.backends);

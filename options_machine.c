@@ -7,9 +7,20 @@
 #include <string.h>
 #include "util/error.h"
 
+// Properties of QEMU's machine for what this one does not have.
+static bool is_absent(const char *key)
+{
+    static const char *const names[] = { "usb", "nvdimm", "smm", "vmport", "hmat", "cxl" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(names[i], key))
+            return true;
+    return false;
+}
+
 bool option_machine(struct options *o, const char *text, struct error **errp)
 {
-    static const char *const known[] = { "type", "acpi", "unpack", "accel", "memory-backend" };
+    static const char *const known[] = { "type", "acpi", "unpack", "accel", "memory-backend", "mem-merge", "dump-guest-core" };
+    bool flag = true;
     struct option_pairs p;
     if (!strcmp(text, "help")) {
         puts("Supported machines are:\npc                   PC with i440FX and PIIX, memory hotplug (default)");
@@ -38,6 +49,14 @@ bool option_machine(struct options *o, const char *text, struct error **errp)
         } else if (!strcmp(k->key, "memory-backend")) {
             snprintf(o->memory_backend, sizeof o->memory_backend, "%s", k->value);
             o->pc.memory_backend = o->memory_backend;
+        } else if (is_absent(k->key)) { // what managers switch off in any case
+            ok = option_on_off("machine", k, &flag, errp) && (!flag || error_set(errp, "-machine %s=on: not in this version", k->key));
+        } else if (!strcmp(k->key, "mem-merge")) {
+            ok = option_on_off("machine", k, &flag, errp);
+            o->no_mem_merge = !flag;
+        } else if (!strcmp(k->key, "dump-guest-core")) {
+            ok = option_on_off("machine", k, &flag, errp);
+            o->no_core_dump = !flag;
         } else if (!strcmp(k->key, "accel")) {
             if (!strstr(k->value, "tcg"))
                 ok = error_set(errp, "-machine accel=%s: only tcg is there", k->value);

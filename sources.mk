@@ -35,8 +35,10 @@ CHARDEV_SRCS := \
     chardev/chardev.c \
     chardev/gate.c \
     chardev/host.c \
+    chardev/legacy.c \
     chardev/mux.c \
     chardev/socket.c \
+    chardev/telnet.c \
     chardev/vc.c
 
 TCG_SRCS := \
@@ -251,10 +253,14 @@ MONITOR_SRCS := \
     monitor/cmd_memory.c \
     monitor/cmd_numa.c \
     monitor/cmd_plug.c \
+    monitor/cmd_qom.c \
+    monitor/cmd_save.c \
     monitor/cmd_screen.c \
     monitor/cmd_ui.c \
     monitor/hmp.c \
     monitor/monitor.c \
+    monitor/object_tree.c \
+    monitor/object_values.c \
     monitor/qmp.c \
     monitor/qmp_machine.c \
     monitor/qmp_memory.c \

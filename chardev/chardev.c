@@ -39,7 +39,7 @@ bool chardev_option_bool(const struct chardev *c, const char *key, bool absent)
 
 // ---- output
 
-static void queue_put(struct chardev *c, const uint8_t *data, size_t len)
+void chardev_queue(struct chardev *c, const uint8_t *data, size_t len)
 {
     if (c->queued + len > c->queue_capacity) {
         c->queue_capacity = (c->queued + len) * 2;
@@ -92,7 +92,10 @@ void chardev_write(struct chardev *c, const void *data, size_t len)
         queue_flush(c, !c->stalled);
     if (c->queued + len > QUEUE_MAX)
         return; // nobody reads: see the drop rule
-    queue_put(c, data, len);
+    if (c->telnet)
+        telnet_put(c, data, len);
+    else
+        chardev_queue(c, data, len);
     queue_flush(c, false);
     if (c->queued)
         chardev_update(c);
@@ -120,7 +123,9 @@ static void ready(void *opaque, int events)
             room = sizeof buffer;
         ssize_t n = room ? read(c->fd_in, buffer, room) : -1;
         if (n > 0) {
-            c->front->receive(c->opaque, buffer, (size_t)n);
+            size_t len = c->telnet ? telnet_filter(c, buffer, (size_t)n) : (size_t)n;
+            if (len)
+                c->front->receive(c->opaque, buffer, len);
         } else if (room && (n == 0 || (errno != EAGAIN && errno != EINTR))) {
             c->at_end = true; // no more input; output goes on
             if (c->fd_listen >= 0) {
@@ -226,6 +231,7 @@ static void chardev_free(struct chardev *c)
         free(c->keys[i]);
         free(c->values[i]);
     }
+    free(c->telnet);
     free(c->queue);
     free(c->id);
     free(c);
@@ -355,51 +361,13 @@ struct chardev *chardev_new(struct chardev_list *list, const char *options, stru
     return c;
 }
 
-static struct chardev *make(struct chardev_list *list, struct error **errp, const char *format, const char *a, const char *b)
-{
-    char text[1200];
-    snprintf(text, sizeof text, format, a, b);
-    return chardev_new(list, text, errp);
-}
-
-struct chardev *chardev_from_legacy(struct chardev_list *list, const char *label, const char *text, struct error **errp)
-{
-    if (!strcmp(text, "none"))
-        return NULL;
-    if (!strcmp(text, "stdio"))
-        return make(list, errp, "stdio,id=%s%s", label, "");
-    if (!strcmp(text, "mon:stdio"))
-        return make(list, errp, "stdio,id=%s,mux=on%s", label, "");
-    if (!strcmp(text, "null"))
-        return make(list, errp, "null,id=%s%s", label, "");
-    if (!strcmp(text, "pty"))
-        return make(list, errp, "pty,id=%s%s", label, "");
-    if (!strncmp(text, "file:", 5))
-        return make(list, errp, "file,id=%s,path=%s", label, text + 5);
-    if (!strncmp(text, "unix:", 5))
-        return make(list, errp, "socket,id=%s,path=%s", label, text + 5);
-    if (!strncmp(text, "chardev:", 8)) {
-        struct chardev *c = chardev_find(list, text + 8);
-        if (!c)
-            error_set(errp, "chardev '%s' not found", text + 8);
-        return c;
-    }
-    if (!strcmp(text, "vc") || !strcmp(text, "mon:vc"))
-        return make(list, errp, *text == 'v' ? "vc,id=%s%s" : "vc,id=%s,mux=on%s", label, "");
-    if (!strncmp(text, "vc:", 3))
-        error_set(errp, "'%s': a console has the size of the window: vc", text);
-    else
-        error_set(errp, "'%s' is not a valid character device (vc, stdio, mon:stdio, file:PATH, unix:PATH,server=on,wait=off, pty, null, none)", text);
-    return NULL;
-}
-
 // As QEMU's clients know it: unix:PATH,server=on, tcp:HOST:PORT, pty:/dev/pts/N (where they find a pty's name), file:PATH...
 static void describe(const struct chardev *c, char *text, size_t size)
 {
     const char *path = chardev_option(c, "path"), *host = chardev_option(c, "host"), *port = chardev_option(c, "port");
     char name[64];
     if (c->driver == &chardev_socket)
-        snprintf(text, size, "%s%s:%s%s%s%s", c->connected ? "" : "disconnected:", path ? "unix" : "tcp", path ? path : host ? host : "localhost",
+        snprintf(text, size, "%s%s:%s%s%s%s", c->connected ? "" : "disconnected:", path ? "unix" : c->telnet ? "telnet" : "tcp", path ? path : host ? host : "localhost",
                  path ? "" : ":", path || !port ? "" : port, chardev_option_bool(c, "server", false) ? ",server=on" : "");
     else if (c->driver == &chardev_pty && !ptsname_r(c->fd_in, name, sizeof name))
         snprintf(text, size, "pty:%s", name);

@@ -40,8 +40,8 @@ void chardev_delete(struct chardev *chardev);                   // not from its 
 void chardev_list_free(struct chardev_list *list);             // flushes output, restores the terminal, unlinks sockets
 // "-chardev" syntax: stdio,id=x | file,id=,path= | socket,id=,path=,server=on,wait=off | null,id= | pty,id= | pipe ...,mux=on
 struct chardev *chardev_new(struct chardev_list *list, const char *options, struct error **errp);
-// Legacy spelling of -serial/-monitor/-qmp: stdio, mon:stdio, file:PATH, unix:PATH[,server][,nowait], null, none, pty, chardev:ID, vc.
-// Returns NULL without error for "none".
+// legacy.c: short spelling of -serial/-monitor/-qmp: stdio, file:PATH, unix:PATH[,server][,nowait], tcp:HOST:PORT[,...],
+// telnet:HOST:PORT[,...], null, pty, vc, each with mon: before it; chardev:ID, none. Returns NULL without error for "none".
 struct chardev *chardev_from_legacy(struct chardev_list *list, const char *label, const char *text, struct error **errp);
 // Give the terminal back (a stop, a crash), or take it again. For signal handlers, too.
 void chardev_terminal(struct chardev_list *list, bool raw);

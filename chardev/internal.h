@@ -25,12 +25,13 @@ struct chardev {
     void *opaque;
     struct chardev_mux *mux;   // several fronts share it
     int fd_in, fd_out, fd_listen; // -1: none
-    bool connected, terminal, watching, at_end, telnet;
+    bool connected, terminal, watching, at_end;
     bool stalled;              // the host took nothing for a while: output is dropped until it does
     uint8_t *queue;            // output that the host has not taken yet
     size_t queued, queue_capacity;
     char *keys[CHARDEV_OPTIONS], *values[CHARDEV_OPTIONS];
     unsigned option_count;
+    struct telnet *telnet;     // the socket's client speaks it; NULL: bytes as they are
     void *data;                // driver's own
 };
 struct gate;
@@ -54,6 +55,13 @@ void mux_free(struct chardev_mux *mux);
 void mux_accept_input(struct chardev_mux *mux); // a front end can take more
 bool mux_attach(struct chardev_mux *mux, const struct chardev_front *front, void *opaque, struct error **errp);
 extern const struct chardev_front mux_front;
+// Output goes to the end of the queue.
+void chardev_queue(struct chardev *c, const uint8_t *data, size_t len);
+// telnet.c
+struct telnet *telnet_new(void);
+void telnet_greet(struct chardev *c);                                      // a client came
+size_t telnet_filter(struct chardev *c, uint8_t *data, size_t len);        // takes commands out, in place; returns what is left
+void telnet_put(struct chardev *c, const uint8_t *data, size_t len);       // chardev_queue, escaped
 // gate.c
 void gate_wrap(struct chardev *c, const struct chardev_front **front, void **opaque);
 void gate_detach(struct chardev *c);

@@ -25,6 +25,8 @@ static void take_client(struct chardev *c, int fd)
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); // small replies at once; fails on UNIX sockets
     chardev_set_fds(c, fd, fd);
+    if (c->telnet)
+        telnet_greet(c);
     chardev_send_event(c, CHARDEV_OPENED);
 }
 
@@ -100,6 +102,12 @@ static int tcp_socket(const struct chardev *c, bool server, struct error **errp)
         error_set(errp, "chardev '%s': 'path' or 'port' is missing", c->id);
         return -1;
     }
+    char *rest;
+    unsigned long number = strtoul(port, &rest, 10);
+    if (!*rest && (!number || number > 65535)) {
+        error_set(errp, "chardev '%s': port %s is not 1 to 65535", c->id, port);
+        return -1;
+    }
     int failed = getaddrinfo(host && *host ? host : "127.0.0.1", port, &hints, &list);
     if (failed) {
         error_set(errp, "chardev '%s': address %s:%s: %s", c->id, host ? host : "127.0.0.1", port, gai_strerror(failed));
@@ -133,6 +141,8 @@ static bool socket_open(struct chardev *c, struct error **errp)
 {
     const char *path = chardev_option(c, "path");
     bool server = chardev_option_bool(c, "server", false);
+    if (chardev_option_bool(c, "telnet", false))
+        c->telnet = telnet_new();
     int fd = path ? unix_socket(c, path, server, errp) : tcp_socket(c, server, errp);
     if (fd < 0)
         return false;
@@ -178,5 +188,5 @@ void chardev_unlink_sockets(const struct chardev_list *list)
     }
 }
 
-static const char *const keys[] = { "path", "host", "port", "server", "wait", NULL };
-const struct chardev_driver chardev_socket = { .keys = keys, .name = "socket", .help = "path=FILE or host=,port= [,server=on[,wait=off]]", .open = socket_open, .close = socket_close };
+static const char *const keys[] = { "path", "host", "port", "server", "wait", "telnet", "delay", NULL };
+const struct chardev_driver chardev_socket = { .keys = keys, .name = "socket", .help = "path=FILE or host=,port= [,server=on[,wait=off]][,telnet=on]", .open = socket_open, .close = socket_close };

@@ -15,6 +15,7 @@
 
 #define DEFAULT_CODE_SIZE ((size_t)256 << 20)
 #define DEFAULT_QUANTUM 32768
+#define COUNTED_QUANTA 8
 #define DEFAULT_MAX_INSNS 48
 
 static void deadline_changed(void *engine);
@@ -189,6 +190,12 @@ static void deadline_changed(void *engine)
         e->kicked = true;
 }
 
+uint32_t engine_resume_id(struct vcpu_head *cpu, uint32_t flags)
+{
+    struct engine *e = cpu->engine;
+    return e->kicked || e->debug || e->options.flush_every || tables_full(e) ? 0 : engine_intern_flags(e, flags);
+}
+
 void engine_flush(struct engine *e)
 {
     tb_flush_all(e);
@@ -311,6 +318,12 @@ static bool slice_ends(const struct engine *e, const struct vcpu_head *cpu)
     return cpu->exit_reason == EXIT_HALT || e->kicked || (cpu->yield && e->cpu_count > 1);
 }
 
+// Must slices end at their exact counts? Only time and stops that are counted ask for it.
+static bool counts_exactly(const struct engine *e)
+{
+    return e->options.icount_shift >= 0 || e->stop != UINT64_MAX || e->debug;
+}
+
 // Run from tb on, and what its leaving asks for. Returns the edge that was taken, if it may be linked.
 static struct tcg_edge *run_from(struct engine *e, struct vcpu_head *cpu, const struct tb *tb, int64_t *budget)
 {
@@ -324,7 +337,11 @@ static struct tcg_edge *run_from(struct engine *e, struct vcpu_head *cpu, const 
     switch (cpu->exit_reason) {
     case EXIT_NONE:
         return cpu->exit_edge;
-    case EXIT_BUDGET: // the rest is too short for the next block: one by one
+    case EXIT_BUDGET: // the rest is too short for the next block
+        if (!counts_exactly(e)) {
+            *budget = 0;
+            return NULL;
+        }
         while (*budget > 0 && !cpu->pending && !cpu->trap && !slice_ends(e, cpu) && !e->debug)
             run_exactly(e, cpu, budget);
         return NULL;
@@ -396,6 +413,8 @@ static int64_t slice_budget(struct engine *e)
     int64_t quantum = e->options.quantum;
     if (e->options.icount_shift < 0)
         return quantum;
+    if (e->cpu_count == 1) // nobody takes turns: fewer ends that must be met to the instruction
+        quantum *= COUNTED_QUANTA;
     int64_t deadline = clock_deadline(e->clock);
     if (deadline == CLOCK_NEVER)
         return quantum;

@@ -97,6 +97,9 @@ struct vcpu_head *engine_current_cpu(struct engine *engine);
 void engine_kick(struct engine *engine);
 // Small id for a flags key (jump-cache tags).
 uint32_t engine_intern_flags(struct engine *engine, uint32_t flags);
+// For a helper that changed what block flags depend on, at the end of its instruction with head.rip set: the id of flags for
+// IR_RESUME to go on without the loop, or 0 when the loop must look first. The target has looked at head.pending and head.trap.
+uint32_t engine_resume_id(struct vcpu_head *cpu, uint32_t flags);
 void engine_flush(struct engine *engine); // drops all translations and derived mappings; not from generated code
 const struct engine_stats *engine_stats(const struct engine *engine);
 void engine_print_stats(struct engine *engine, void (*print)(void *, const char *), void *opaque); // info jit

@@ -111,6 +111,7 @@ struct vcpu_head {
     uint32_t mxcsr;        // guest MXCSR; live in the host's while in generated code (masks forced on there)
     _Atomic uint32_t pending; // non-zero: the loop should look (interrupt, stop request); any thread may set bits
     uint32_t exit_reason;
+    uint32_t resume_id;    // flags id of the block at rip, from the helper before RESUME; 0: the loop must look first
     void *exit_edge;       // struct tcg_edge * of an unlinked edge taken, or NULL
     void *host_frame;      // backend: how to get back to the loop
     uint64_t cc_a, cc_b, cc_c; // recipe operands that a translator had to keep over a leave

@@ -19,7 +19,7 @@
 #include "ui/screen.h"
 #include "util/error.h"
 
-#define LOW_RAM_LIMIT (3 * GIB + GIB / 2) // all RAM is below 4 GiB up to here, else 3 GiB are
+#define LOW_RAM_LIMIT (3 * GIB + GIB / 2) // smaller RAM is all below 4 GiB; from here on 3 GiB are
 #define TLB_CONTEXTS 48
 _Static_assert(MAX_PC_CPUS <= NUMA_CPUS_MAX, "each CPU has a node");
 
@@ -165,7 +165,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->chardevs = chardevs;
     m->safe_point_begin = m->safe_point_end = safe_point;
     m->pc = pc;
-    pc->low_ram = m->ram_size <= LOW_RAM_LIMIT ? m->ram_size : 3 * GIB;
+    pc->low_ram = m->ram_size < LOW_RAM_LIMIT ? m->ram_size : 3 * GIB;
     pc->high_ram = m->ram_size - pc->low_ram;
     address_space_init(&m->memory, "memory", UINT64_MAX);
     address_space_init(&m->ports, "I/O", 0x10000);

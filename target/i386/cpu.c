@@ -117,6 +117,19 @@ static uint32_t target_flags(struct vcpu_head *head)
     return flags;
 }
 
+void cpu_resume(struct x86_cpu *cpu)
+{
+    struct vcpu_head *head = &cpu->head;
+    head->resume_id = 0;
+    if (head->trap || atomic_load_explicit(&head->pending, memory_order_relaxed))
+        return;
+    uint32_t flags = target_flags(head);
+    if (flags & (BF_TF | BF_INHIBIT | BF_BREAKPOINT | BF_CS_BASE))
+        return;
+    cpu->eflags &= ~(uint64_t)F_RF; // as when the loop enters a block
+    head->resume_id = engine_resume_id(head, flags);
+}
+
 static uint32_t target_intern(void *engine, uint32_t flags)
 {
     return engine_intern_flags(engine, flags);

@@ -199,6 +199,9 @@ enum block_flags {
     BF_CS_BASE = 1 << 28,      // not L: CS has a base; such blocks are found through the loop only
 };
 uint32_t cpu_block_flags(const struct x86_cpu *cpu);
+// The running instruction changed what block flags depend on, and rip is where it goes: may generated code go on there by
+// itself (head.resume_id), or must the loop look?
+void cpu_resume(struct x86_cpu *cpu);
 
 // ---- flags
 uint64_t cpu_get_eflags(const struct x86_cpu *cpu);

@@ -190,6 +190,20 @@ void gen_exit_halt(struct translator *t, uint64_t rip)
 // No trap: after a load of SS, and where a helper has decided.
 void gen_exit_untrapped(struct translator *t, uint64_t rip, bool stored) { leave_op(t, EXIT_LOOP, rip, stored); }
 
+// The loop finds no trap, interrupt or stop to serve when a helper says so: then generated code goes on where it pointed to.
+void gen_resume(struct translator *t, bool traps)
+{
+    if (t->flags & (BF_ONE_INSN | BF_TF | BF_INHIBIT | BF_BREAKPOINT)) {
+        if (traps)
+            single_step(t);
+        leave_op(t, EXIT_LOOP, 0, true);
+        return;
+    }
+    save(t);
+    ir_append(t->ir, IR_RESUME, 3);
+    t->ended = true;
+}
+
 void gen_exit_to(struct translator *t, uint64_t rip)
 {
     t->ended = true;

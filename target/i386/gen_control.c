@@ -111,7 +111,7 @@ void gen_far_ret(struct translator *t, const struct insn *in)
 void gen_iret(struct translator *t, const struct insn *in)
 {
     gen_call(t, H_iret, IR_NONE, 1, gen_const(t, in->opsize));
-    gen_exit_loop_stored(t);
+    gen_resume(t, true);
 }
 
 void gen_int(struct translator *t, const struct insn *in)
@@ -134,17 +134,12 @@ void gen_into(struct translator *t, const struct insn *in)
 void gen_syscall(struct translator *t, const struct insn *in)
 {
     switch (in->row->arg) {
-    case 0: case 1: // TF as it is afterwards counts
-        if (in->row->arg == 0)
-            gen_call(t, H_syscall, IR_NONE, 1, gen_const(t, (int64_t)in->next_rip));
-        else
-            gen_call(t, H_sysret, IR_NONE, 1, gen_const(t, in->rex & 8));
-        gen_exit_untrapped(t, 0, true);
-        return;
+    case 0: gen_call(t, H_syscall, IR_NONE, 1, gen_const(t, (int64_t)in->next_rip)); break;
+    case 1: gen_call(t, H_sysret, IR_NONE, 1, gen_const(t, in->rex & 8)); break;
     case 2: gen_call(t, H_sysenter, IR_NONE, 0); break;
     default: gen_call(t, H_sysexit, IR_NONE, 1, gen_const(t, in->rex & 8)); break;
     }
-    gen_exit_loop_stored(t);
+    gen_resume(t, in->row->arg > 1); // of SYSCALL and SYSRET, TF as it is afterwards counts
 }
 
 void gen_hlt(struct translator *t, const struct insn *in)

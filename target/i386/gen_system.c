@@ -178,6 +178,11 @@ void gen_mov_cr(struct translator *t, const struct insn *in)
     }
     ir_var value = ir_temp(t->ir);
     ir_2(t->ir, size == 3 ? IR_MOV : IR_ZX32, 3, value, gen_reg(reg));
+    if (cr == 3) {
+        gen_call(t, H_write_cr3, IR_NONE, 2, value, imm(t, (int64_t)in->next_rip));
+        gen_resume(t, true);
+        return;
+    }
     gen_call(t, H_write_cr, IR_NONE, 2, imm(t, cr), value);
     next_through_loop(t, in);
 }

@@ -266,11 +266,36 @@ void helper_far_call(struct vcpu_head *head, uint64_t selector, uint64_t offset,
 }
 
 void helper_far_return(struct vcpu_head *head, uint64_t size, uint64_t pop) { cpu_far_return(x86_of(head), (unsigned)size, (uint16_t)pop); }
-void helper_iret(struct vcpu_head *head, uint64_t size) { cpu_iret(x86_of(head), (unsigned)size); }
-void helper_syscall(struct vcpu_head *head, uint64_t next_rip) { cpu_syscall(x86_of(head), next_rip); }
-void helper_sysret(struct vcpu_head *head, uint64_t wide) { cpu_sysret(x86_of(head), wide); }
-void helper_sysenter(struct vcpu_head *head) { cpu_sysenter(x86_of(head)); }
-void helper_sysexit(struct vcpu_head *head, uint64_t wide) { cpu_sysexit(x86_of(head), wide); }
+void helper_iret(struct vcpu_head *head, uint64_t size)
+{
+    cpu_iret(x86_of(head), (unsigned)size);
+    cpu_resume(x86_of(head));
+}
+
+void helper_syscall(struct vcpu_head *head, uint64_t next_rip)
+{
+    cpu_syscall(x86_of(head), next_rip);
+    cpu_resume(x86_of(head));
+}
+
+void helper_sysret(struct vcpu_head *head, uint64_t wide)
+{
+    cpu_sysret(x86_of(head), wide);
+    cpu_resume(x86_of(head));
+}
+
+void helper_sysenter(struct vcpu_head *head)
+{
+    cpu_sysenter(x86_of(head));
+    cpu_resume(x86_of(head));
+}
+
+void helper_sysexit(struct vcpu_head *head, uint64_t wide)
+{
+    cpu_sysexit(x86_of(head), wide);
+    cpu_resume(x86_of(head));
+}
+
 void helper_load_segment(struct vcpu_head *head, uint64_t seg, uint64_t selector) { cpu_load_segment(x86_of(head), (enum seg)seg, (uint16_t)selector); }
 
 // ---- descriptors as operands: how: 0 LAR 1 LSL 2 VERR 3 VERW. ZF in the struct says whether it was accessible.
@@ -376,7 +401,6 @@ void helper_write_cr(struct vcpu_head *head, uint64_t cr, uint64_t value)
     switch (cr) {
     case 0: cpu_write_cr0(cpu, value); break;
     case 2: cpu->cr2 = value; break;
-    case 3: cpu_write_cr3(cpu, value); break;
     case 4: cpu_write_cr4(cpu, value); break;
     default:
         if (value & ~15ull)
@@ -386,6 +410,13 @@ void helper_write_cr(struct vcpu_head *head, uint64_t cr, uint64_t value)
             cpu->host->write_cr8(cpu->host_opaque, value);
         break;
     }
+}
+
+void helper_write_cr3(struct vcpu_head *head, uint64_t value, uint64_t next_rip)
+{
+    cpu_write_cr3(x86_of(head), value);
+    head->rip = next_rip;
+    cpu_resume(x86_of(head));
 }
 
 uint64_t helper_read_dr(struct vcpu_head *head, uint64_t dr) { return cpu_read_dr(x86_of(head), (unsigned)dr); }

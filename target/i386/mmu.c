@@ -51,9 +51,11 @@ void cpu_update_context(struct x86_cpu *cpu)
 {
     struct vcpu_head *head = &cpu->head;
     uint64_t key = root_key(cpu);
-    cpu->root_key = key;
-    for (unsigned v = 0; v < VIEW_COUNT; v++)
-        head->views[v] = tlb_context_get(head->tlb, key, (enum tlb_view)v);
+    if (key != cpu->root_key || !head->views[0] || head->views[0]->root != key || !head->views[0]->in_use) {
+        cpu->root_key = key;
+        for (unsigned v = 0; v < VIEW_COUNT; v++)
+            head->views[v] = tlb_context_get(head->tlb, key, (enum tlb_view)v);
+    }
     enum tlb_view view = cpu->cpl == 3 ? VIEW_USER : (cpu->eflags & F_AC) && (cpu->cr4 & CR4_SMAP) ? VIEW_SUPERVISOR_AC : VIEW_SUPERVISOR;
     head->context = head->views[view];
 }

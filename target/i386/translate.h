@@ -112,5 +112,7 @@ void gen_exit_indirect(struct translator *t, ir_var rip);
 void gen_exit_loop(struct translator *t, uint64_t rip);
 void gen_exit_loop_stored(struct translator *t); // a helper has set head.rip
 void gen_exit_untrapped(struct translator *t, uint64_t rip, bool stored); // the same two without the trap of TF
+// After a helper that ended with cpu_resume: on at head.rip in the state that it has set. traps: TF as before the instruction counts.
+void gen_resume(struct translator *t, bool traps);
 bool gen_require_fpu(struct translator *t, const struct insn *in); // emits the #NM/#UD when flags say so; false: raised, stop
 static inline bool long64(const struct translator *t) { return t->flags & BF_CS_L; }

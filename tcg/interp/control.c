@@ -133,6 +133,15 @@ void interp_JUMP(struct run *run, const struct iop *op)
     jump(run, interp_get(run, op, 0), (uint64_t)op->imm);
 }
 
+void interp_RESUME(struct run *run, const struct iop *op)
+{
+    (void)op;
+    if (run->cpu->resume_id)
+        jump(run, run->cpu->rip, run->cpu->resume_id);
+    else
+        leave(run, EXIT_LOOP);
+}
+
 void interp_LEAVE(struct run *run, const struct iop *op)
 {
     if (op->scale == 0)

@@ -145,7 +145,7 @@ static void emit_op(struct x86_state *e, const struct ir_op *op)
     case IR_SAVECC: flags_emit_savecc(e, op); break;
     case IR_LABEL: emit_label(e, op); break;
     case IR_BR: case IR_BRCC: emit_branch(e, op); break;
-    case IR_EXIT: case IR_JUMP: case IR_LEAVE: edges_emit(e, op); break;
+    case IR_EXIT: case IR_JUMP: case IR_RESUME: case IR_LEAVE: edges_emit(e, op); break;
     case IR_GLD: case IR_GST: case IR_GRMW: case IR_GRMWST: case IR_GPROBE: case IR_GLDV: case IR_GSTV:
         memory_emit(e, op);
         break;

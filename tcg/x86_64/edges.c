@@ -166,6 +166,8 @@ void edges_emit(struct x86_state *e, const struct ir_op *op)
         emit_exit(e, op);
     else if (op->opcode == IR_JUMP)
         emit_jump(e, op);
+    else if (op->opcode == IR_RESUME)
+        x_jmp(&e->a, x86_rw(e, e->stubs.resume));
     else
         emit_leave(e, op);
 }

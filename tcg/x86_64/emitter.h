@@ -88,7 +88,7 @@ struct label {
 struct label_fixup { uint8_t *patch; unsigned label; };
 
 struct x86_stubs { // executable view
-    const uint8_t *enter, *leave, *exit, *edge_exit, *jump_miss, *misaligned;
+    const uint8_t *enter, *leave, *exit, *edge_exit, *resume, *jump_miss, *misaligned;
     const uint8_t *load[4], *store[4], *rmw[4], *load128, *store128, *probe;
     const uint8_t *store_all, *store_caller;
     const uint8_t *call[4]; // bit 0: save vectors; bit 1: reload everything

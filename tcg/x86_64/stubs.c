@@ -121,32 +121,50 @@ static void emit_enter(struct x86_state *e) // (cpu, entry)
     x_rm(&e->a, 0xff, 4, opnd_reg(RAX));
 }
 
-static void emit_exit(struct x86_state *e)
+// To the block at rip (rax) with the flags id in rdx, by the context's jump cache. Returns the jump taken on a miss.
+static uint8_t *jump_through_cache(struct x86_state *e)
 {
-    // A direct edge: to the loop, or (its guard failed) on through the jump cache.
-    e->stubs.edge_exit = here(e);
-    x_alu_imm(&e->a, X_CMP, 0, HEAD(exit_reason), X86_EXIT_JUMP);
-    uint8_t *plain = x_jcc(&e->a, C_NE);
     int32_t table = (int32_t)offsetof(struct tlb_context, jump);
-    x_store_imm(&e->a, 0, HEAD(exit_reason), EXIT_NONE);
-    x_load(&e->a, 3, RAX, HEAD(rip));
     x_mov_rr(&e->a, 2, RCX, RAX);
     x_shift_imm(&e->a, X_SHR, 2, opnd_reg(RCX), 7);
     x_alu(&e->a, X_XOR, 2, RCX, opnd_reg(RAX));
     x_alu_imm(&e->a, X_AND, 2, opnd_reg(RCX), JUMP_SIZE - 1);
     x_shift_imm(&e->a, X_SHL, 2, opnd_reg(RCX), 4);
-    x_load(&e->a, 2, RDX, frame_mem(FRAME_JUMP_ID));
     x_shift_imm(&e->a, X_SHL, 3, opnd_reg(RDX), 48);
     x_alu(&e->a, X_XOR, 3, RDX, opnd_reg(RAX));
     x_alu(&e->a, X_CMP, 3, RDX, opnd_index(CONTEXT_REG, RCX, 0, table + (int32_t)offsetof(struct jump_entry, key)));
     uint8_t *miss = x_jcc(&e->a, C_NE);
     x_rm(&e->a, 0xff, 4, opnd_index(CONTEXT_REG, RCX, 0, table + (int32_t)offsetof(struct jump_entry, code)));
+    return miss;
+}
+
+static void emit_exit(struct x86_state *e)
+{
+    e->stubs.resume = here(e);
+    x_load(&e->a, 2, RDX, HEAD(resume_id));
+    x_load(&e->a, 3, RAX, HEAD(rip));
+    x_store_imm(&e->a, 0, HEAD(exit_reason), EXIT_LOOP);
+    x_test_rr(&e->a, 2, opnd_reg(RDX), RDX);
+    uint8_t *look = x_jcc(&e->a, C_E);
+    x_store_imm(&e->a, 0, HEAD(exit_reason), EXIT_NONE);
+    uint8_t *unknown = jump_through_cache(e);
+
+    // A direct edge: to the loop, or (its guard failed) on through the jump cache.
+    e->stubs.edge_exit = here(e);
+    x_alu_imm(&e->a, X_CMP, 0, HEAD(exit_reason), X86_EXIT_JUMP);
+    uint8_t *plain = x_jcc(&e->a, C_NE);
+    x_store_imm(&e->a, 0, HEAD(exit_reason), EXIT_NONE);
+    x_load(&e->a, 3, RAX, HEAD(rip));
+    x_load(&e->a, 2, RDX, frame_mem(FRAME_JUMP_ID));
+    uint8_t *miss = jump_through_cache(e);
 
     e->stubs.jump_miss = here(e); // rip in rax
     x_store(&e->a, 3, HEAD(rip), RAX);
     e->stubs.exit = e->a.p + e->rx_delta;
     x_patch_rel32(plain, e->a.p);
     x_patch_rel32(miss, e->a.p);
+    x_patch_rel32(look, e->a.p);
+    x_patch_rel32(unknown, e->a.p);
     store_all(e);
     uint8_t *tail = x_jmp_patch(&e->a);
 

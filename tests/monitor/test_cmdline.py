@@ -95,10 +95,12 @@ def nearest(args, word):
 
 
 REFUSED = (
+    *([] if QEMU else [(['-machine', 'pc,usb=on'], 'usb=on'), (['-machine', 'pc,nvdimm=perhaps'], 'perhaps'), (['-machine', 'pc,mem-merge=2'], 'mem-merge')]),
     (['-machine', 'nosuch'], 'nosuch'), (['-machine', 'pc,acpi=perhaps'], 'perhaps'), (['-cpu', 'nosuch'], 'nosuch'),
     (['-cpu', 'max,+nosuch'], 'nosuch'), (['-smp', '0'], '0'), (['-smp', '2,foo=1'], 'foo'), (['-rtc', 'base=xx'], 'xx'),
     (['-icount', 'shift=99'], '99'), (['-accel', 'nosuch'], 'nosuch'), (['-serial', 'nosuch'], 'nosuch'), (['-monitor', 'nosuch'], 'nosuch'),
-    (['-monitor', 'chardev:nosuch'], 'nosuch'), (['-display', 'nosuch'], 'nosuch'), (['-D', '/nosuch/log', '-d', 'int'], '/nosuch/log'),
+    (['-monitor', 'chardev:nosuch'], 'nosuch'), (['-serial', 'tcp:nowhere,server=on'], 'tcp:HOST:PORT'), (['-qmp', 'tcp:localhost:,server'], 'tcp:HOST:PORT'),
+    (['-monitor', 'telnet:h:1,sorver'], 'sorver'), (['-serial', 'tcp:127.0.0.1:99999999,server,nowait'], '99999999'), (['-display', 'nosuch'], 'nosuch'), (['-D', '/nosuch/log', '-d', 'int'], '/nosuch/log'),
 )
 
 
@@ -113,7 +115,8 @@ def memory_accepted():
     if QEMU:
         raise Skip('QEMU runs then')
     for text, size in (('512M', 512), ('256', 256), ('1.5G', 1536), ('size=256M', 256), ('0.25GiB', 256), ('268435456B', 256), ('256MB', 256),
-                       ('0x10000000', 256), ('1G,maxmem=4G', 1024), ('1G,maxmem=1G', 1024), ('1G,slots=0', 1024)):
+                       ('0x10000000', 256), ('1G,maxmem=4G', 1024), ('1G,maxmem=1G', 1024), ('1G,slots=0', 1024), ('0', 128), ('', 128), ('slots=1,maxmem=2G', 128),
+                       ('1.5GB', 1536), ('1G,slots=256,maxmem=8G', 1024)):
         v = vm.VM(EMU, ['-S', '-m', text, *KERNEL])
         try:
             got = v.hmp('info memory_size_summary')
@@ -235,13 +238,15 @@ def ends_while_waiting():
         assert not os.listdir(d), f'left behind: {os.listdir(d)}'
 
 
-def tcp_monitor():
+def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    p = subprocess.Popen([*EMU, '-display', 'none', '-S', '-serial', 'none', '-monitor', 'none', '-chardev',
-                          f'socket,id=t,host=127.0.0.1,port={port},server=on,wait=off', '-mon', 't', *KERNEL], stdin=subprocess.DEVNULL,
-                         stderr=subprocess.PIPE)
+        return probe.getsockname()[1]
+
+
+def first_bytes(args, port, until):
+    """What a client reads of the emulator that args make listen on port, up to a text."""
+    p = subprocess.Popen([*EMU, '-display', 'none', '-S', *args, *KERNEL], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         end = time.time() + 10 * SLOW
         while True:
@@ -253,15 +258,47 @@ def tcp_monitor():
                 time.sleep(0.05)
         s.settimeout(10 * SLOW)
         text = b''
-        while not text.endswith(b'(qemu) '):
+        while not text.endswith(until):
             text += s.recv(4096)
-        s.close()
+        yield text
+        yield s
     finally:
         p.terminate()
         try:
             p.communicate(timeout=10)
         finally:
             p.kill()
+
+
+def tcp_monitor():
+    port = free_port()
+    list(first_bytes(['-serial', 'none', '-monitor', 'none', '-chardev', f'socket,id=t,host=127.0.0.1,port={port},server=on,wait=off',
+                      '-mon', 't'], port, b'(qemu) '))
+
+
+def tcp_in_short():
+    for place in ('tcp:127.0.0.1:%d,server,nowait', 'tcp:localhost:%d,server=on,wait=off,nodelay', 'tcp::%d,server=on,wait=off'):
+        port = free_port()
+        list(first_bytes(['-serial', 'none', '-monitor', place % port], port, b'(qemu) '))
+    port = free_port()
+    list(first_bytes(['-serial', 'none', '-monitor', 'none', '-qmp', f'tcp:localhost:{port},server,nowait'], port, b']}}\r\n'))
+    port = free_port()
+    list(first_bytes(['-serial', 'none', '-monitor', f'mon:tcp:127.0.0.1:{port},server=on,wait=off'], port, b'(qemu) '))
+
+
+def telnet_monitor():
+    port = free_port()
+    client = first_bytes(['-serial', 'none', '-monitor', f'telnet:127.0.0.1:{port},server,nowait'], port, b'(qemu) ')
+    assert next(client).startswith(b'\xff\xfb\x01\xff\xfb\x03'), 'no negotiation'
+    s = next(client)
+    s.sendall(b'\xff\xfd\x01in\xff\xfa\x18\x00in\xff\xf0fo sta\xff\xfb\x03tus\r\n') # answers of a client between what was typed
+    text = b''
+    while b'VM status:' not in text:
+        more = s.recv(4096)
+        assert more, text
+        text += more
+    for _ in client:
+        pass
 
 
 def signals_end_it():
@@ -287,6 +324,6 @@ for args, word in NEAREST:
 for option, word in HELP:
     tap.case(f'{option} help', help_value, option, word)
 for f in (memory_accepted, later_values_win, objects_come_first, version, help_text, device_properties, other_accelerators, shared_without_mux,
-          stdio_twice, input_at_its_end, waits_for_client, ends_while_waiting, tcp_monitor, signals_end_it):
+          stdio_twice, input_at_its_end, waits_for_client, ends_while_waiting, tcp_monitor, tcp_in_short, telnet_monitor, signals_end_it):
     tap.case(f.__name__.replace('_', ' '), f)
 tap.done()

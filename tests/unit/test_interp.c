@@ -205,6 +205,7 @@ static void machine_reset(struct machine *m, uint64_t seed)
     cpu->head.cc_of = tap_next(&random) & 1;
     cpu->head.mxcsr = 0x1f80;
     cpu->head.rip = 0;
+    cpu->head.resume_id = seed & 1 ? 9 : 0;
     cpu->head.budget = 1000;
     cpu->head.site = 0;
     m->buffer.used = m->start;
@@ -382,6 +383,33 @@ static void test_jump(struct machine *m)
     ir_block_free(ir_b);
 }
 
+static void test_resume(struct machine *m)
+{
+    struct tcg_block a, b;
+    struct vcpu_head *cpu = &m->cpu.head;
+    struct ir_block *ir_a = parse("block rip=0x1000 insns=1 labels=0\n  resume.0\n");
+    struct ir_block *ir_b = parse("block rip=0x5000 insns=4 labels=0\n  leave.0{edge=5,scale=1}\n");
+    machine_reset(m, 3);
+    emit(m, ir_a, &a);
+    emit(m, ir_b, &b);
+    set_jump(m, 0x5000, 9, &b);
+    cpu->rip = 0x5000;
+    cpu->resume_id = 0;
+    run(m, &a);
+    check(m, cpu->exit_reason == EXIT_LOOP && cpu->rip == 0x5000 && cpu->budget == 999, "resume: id 0 goes to the loop");
+    cpu->resume_id = 8;
+    run(m, &a);
+    check(m, cpu->exit_reason == EXIT_NONE && !cpu->exit_edge && cpu->budget == 998, "resume: a miss");
+    cpu->resume_id = 9;
+    run(m, &a);
+    check(m, cpu->exit_reason == EXIT_HALT && cpu->budget == 993, "resume: a hit");
+    m->context->jump[jump_slot(0x5000)].key = ~0ull;
+    m->backend->release(m->state, &a);
+    m->backend->release(m->state, &b);
+    ir_block_free(ir_a);
+    ir_block_free(ir_b);
+}
+
 static void run_text(struct machine *m, const char *text)
 {
     struct tcg_block block;
@@ -433,6 +461,7 @@ static void test_protocol(struct machine *m)
     test_edges(m);
     test_cross_page(m);
     test_jump(m);
+    test_resume(m);
     test_leaving(m);
     test_room(m);
 }
@@ -798,13 +827,16 @@ static void gen_end(struct generator *g)
 {
     ir_var v[3] = { any(g), any(g), any(g) };
     struct ir_op *op;
-    switch (below(g, 4)) {
+    switch (below(g, 5)) {
     case 0:
         op = ir_append(g->ir, IR_JUMP, 0);
         op->arg[0] = v[0];
         op->imm = 9; // ids start at 1: then no rip looks like an empty slot
         break;
     case 1:
+        ir_append(g->ir, IR_RESUME, 0);
+        break;
+    case 2:
         op = ir_append(g->ir, IR_LEAVE, 0);
         op->edge = EXIT_LOOP;
         op->imm = 0x123456;

@@ -1245,6 +1245,42 @@ static void jumps(struct fixture *f)
     ir_block_free(ir);
 }
 
+static void resumes(struct fixture *f)
+{
+    const struct tcg_backend *backend = &tcg_backend_x86_64;
+    struct ir_block *ir = ir_block_new(&target);
+    struct vcpu_head *head = &f->cpu->head;
+    struct tcg_block resume = { 0 }, end = { 0 };
+    uint64_t rip = 0xffffffff81234567;
+    randomize(f);
+    ir_block_clear(ir);
+    ir->rip = 0x1000;
+    ir->insn_count = 1;
+    ir_append(ir, IR_RESUME, 3);
+    emit(f, ir, &resume);
+    ir_block_clear(ir);
+    ir->rip = rip;
+    ir->insn_count = 4;
+    struct ir_op *op = ir_append(ir, IR_LEAVE, 0);
+    op->imm = 0x77;
+    op->edge = EXIT_HALT;
+    emit(f, ir, &end);
+    memset(f->context->jump, 0xff, sizeof f->context->jump);
+    f->context->jump[jump_slot(rip)] = (struct jump_entry){ rip ^ 0x7123ull << 48, end.entry_checked };
+    head->rip = rip;
+    head->resume_id = 0;
+    head->budget = 100;
+    backend->enter(f->state, head, &resume);
+    tap_ok(head->exit_reason == EXIT_LOOP && !head->exit_edge && head->rip == rip && head->budget == 100, "id 0: to the loop");
+    head->resume_id = 0x7122;
+    backend->enter(f->state, head, &resume);
+    tap_ok(head->exit_reason == EXIT_NONE && !head->exit_edge && head->rip == rip && head->budget == 100, "an id without a block: a miss");
+    head->resume_id = 0x7123;
+    backend->enter(f->state, head, &resume);
+    tap_ok(head->exit_reason == EXIT_HALT && head->rip == 0x77 && head->budget == 96, "goes on in the state that the id names");
+    ir_block_free(ir);
+}
+
 static void faults(struct fixture *f)
 {
     struct ir_block *ir = ir_block_new(&target);
@@ -1327,6 +1363,7 @@ int main(int argc, char **argv)
     all_recipes(&f);
     edges(&f);
     jumps(&f);
+    resumes(&f);
     faults(&f);
     full_buffer(&f);
     random_blocks(&f, rounds, 6, 0, "short blocks of integer operations");
