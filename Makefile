@@ -204,7 +204,7 @@ check:
 	@tests/run --build $(B) $(ARGS)
 
 # Most tests have one thread; these have the ones that docs/threads.md names, or run generated code.
-TSAN_TESTS := unit/,hw/,tcg/
+TSAN_TESTS := unit/,hw/,tcg/,ui/test_window
 check-long:
 	@scripts/setup
 	@$(MAKE) all tests
