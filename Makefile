@@ -86,6 +86,14 @@ ifeq ($(shell uname -m),x86_64)
 $(GENERAL_REGS_SRCS:%.c=$(B)/%.o): FILE_CFLAGS := -mgeneral-regs-only
 endif
 
+# Thread sanitizer. Its runtime uses vector registers: not in what must not. And it counts entries and exits of functions,
+# but generated code and faults leave helpers without an exit: there its call stacks would grow without end.
+ifeq ($(MODE),tsan)
+LEFT_SRCS := $(filter softmmu/% target/i386/% tcg/interp/% exec/restore.c,$(SRCS))
+$(LEFT_SRCS:%.c=$(B)/%.o): FILE_CFLAGS += --param tsan-instrument-func-entry-exit=0
+$(GENERAL_REGS_SRCS:%.c=$(B)/%.o): FILE_CFLAGS += -fno-sanitize=thread
+endif
+
 OBJS := $(SRCS:%=$(B)/%)
 OBJS := $(patsubst %.c,%.o,$(OBJS:%.S=%.o))
 LIB_OBJS := $(filter-out $(B)/main.o,$(OBJS))

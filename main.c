@@ -131,6 +131,7 @@ static bool add_objects(struct options *o, struct error **errp)
     o->pc.backends = backend_list_new();
     if (o->run.deterministic)
         backend_list_refuse_files(o->pc.backends, "cannot be had with -deterministic: what the file holds is no part of the command line");
+    backend_list_set_defaults(o->pc.backends, !o->no_mem_merge, !o->no_core_dump);
     for (size_t i = 0; i < o->objects.count; i++) {
         if (!with_option("object", o->objects.items[i], backend_new_option(o->pc.backends, o->objects.items[i], errp) != NULL, errp)) {
             backend_list_free(o->pc.backends);

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "hw/pc/pc.h"
-#include "ui/ui.h"
-#include "snapshot/control.h"
 #include "snapshot/control.h"
 #include "ui/ui.h"
 
@@ -23,6 +21,7 @@ struct options {
     struct mon_option mons[MAX_MON_OPTIONS];
     size_t mon_count;
     char memory_backend[256]; // -machine memory-backend=
+    bool no_mem_merge, no_core_dump; // -machine mem-merge=off, dump-guest-core=off
     char guest_name[256]; // -name
     const char *name, *log_items, *log_file;
     const char *gdb; // NULL: none

@@ -222,9 +222,12 @@ HW_PC_SRCS := \
     hw/pc/numa.c \
     hw/pc/numa_options.c \
     hw/pc/pc.c \
+    hw/pc/run.c \
     hw/pc/srat.c \
+    hw/pc/start.c \
     hw/pc/state.c \
-    hw/pc/unpack.c
+    hw/pc/unpack.c \
+    hw/pc/wires.c
 
 SNAPSHOT_SRCS := \
     snapshot/contract.c \
@@ -253,10 +256,14 @@ MONITOR_SRCS := \
     monitor/cmd_memory.c \
     monitor/cmd_numa.c \
     monitor/cmd_plug.c \
+    monitor/cmd_qom.c \
+    monitor/cmd_save.c \
     monitor/cmd_screen.c \
     monitor/cmd_ui.c \
     monitor/hmp.c \
     monitor/monitor.c \
+    monitor/object_tree.c \
+    monitor/object_values.c \
     monitor/qmp.c \
     monitor/qmp_machine.c \
     monitor/qmp_memory.c \
@@ -287,7 +294,7 @@ GENERAL_REGS_SRCS := \
     target/i386/raise.c \
     tcg/cc.c
 
-SRCS := main.c consoles.c options.c \
+SRCS := consoles.c main.c options.c options_machine.c options_memory.c options_monitors.c options_pairs.c options_running.c \
     $(UTIL_SRCS) \
     $(FPU_SRCS) \
     $(REPLAY_SRCS) \

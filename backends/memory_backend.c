@@ -11,7 +11,7 @@
 #include "util/error.h"
 #include "util/parse.h"
 
-struct backend_list { struct memory_backend *first; const char *no_files; };
+struct backend_list { struct memory_backend *first; const char *no_files; bool no_merge, no_dump; };
 
 struct backend_list *backend_list_new(void)
 {
@@ -19,6 +19,18 @@ struct backend_list *backend_list_new(void)
     if (!list)
         abort();
     return list;
+}
+
+void backend_list_set_defaults(struct backend_list *list, bool merge, bool dump)
+{
+    list->no_merge = !merge;
+    list->no_dump = !dump;
+}
+
+void backend_list_defaults(const struct backend_list *list, bool *merge, bool *dump)
+{
+    *merge = !list->no_merge;
+    *dump = !list->no_dump;
 }
 
 void backend_list_free(struct backend_list *list)
@@ -73,6 +85,8 @@ static struct memory_backend *complete(struct backend_list *list, struct memory_
 {
     if (!backend)
         return NULL;
+    backend->merge = backend->merge_given ? backend->merge : !list->no_merge;
+    backend->dump = backend->dump_given ? backend->dump : !list->no_dump;
     if (!check_id(list, backend->id, command_line, errp) || !check_file(list, backend, errp) || !backend_check(backend, errp) || !backend_map(backend, errp)) {
         backend_free(backend);
         return NULL;

@@ -21,6 +21,7 @@ struct memory_backend {
     uint64_t size;              // bytes; the ram_block has whole pages
     uint64_t alignment;         // of size and address of a DIMM made of it
     bool share, merge, dump, prealloc, reserve;
+    bool merge_given, dump_given; // by name: the machine's word does not count
     uint32_t prealloc_threads;
     enum memory_policy policy;
     uint64_t host_nodes[HOST_NODES_MAX / 64]; // bit per host node
@@ -41,6 +42,9 @@ struct backend_list *backend_list_new(void);
 void backend_list_free(struct backend_list *list);
 // From here on no backend may be a file (-file, -mem-path); why: behind the type's name. Static.
 void backend_list_refuse_files(struct backend_list *list, const char *why);
+// -machine mem-merge=, dump-guest-core=: what merge and dump of later backends are unless they are given. On at first.
+void backend_list_set_defaults(struct backend_list *list, bool merge, bool dump);
+void backend_list_defaults(const struct backend_list *list, bool *merge, bool *dump);
 
 // ---- coming and going
 

@@ -93,7 +93,9 @@ bool backend_help(const char *options, void (*print)(void *, const char *), void
         return true;
     }
     snprintf(type, sizeof(type), "%.*s", (int)(len < sizeof(type) ? len : 0), options);
-    if (!backend_type_known(type) || (strcmp(rest, ",help") && strcmp(rest, ",?")))
+    size_t all = strlen(rest);
+    bool asked = !strcmp(rest, ",?") || (all >= 5 && !strcmp(rest + all - 5, ",help"));
+    if (!asked || !backend_type_known(type))
         return false;
     snprintf(line, sizeof(line), "%s options:\n", type);
     print(opaque, line);
@@ -132,8 +134,10 @@ static bool set_threads(struct memory_backend *backend, const struct backend_pro
     uint64_t n;
     if (!parse_u64(value, &n, NULL) || n > MAX_THREADS)
         return error_set(errp, "Parameter '%s' expects a number from 1 to %d, not '%s'", p->name, MAX_THREADS, value);
+    if (!n)
+        return error_set(errp, "property '%s' of %s doesn't take value '0'", p->name, backend->type);
     *field = (uint32_t)n;
-    return n || error_set(errp, "property '%s' of %s doesn't take value '0'", p->name, backend->type);
+    return true;
 }
 
 static bool set_word(const char *const *words, int count, int *field, const char *name, const char *value, struct error **errp)
@@ -232,6 +236,8 @@ bool backend_set_initial(struct memory_backend *backend, const char *name, const
     const char *dot = strchr(name, '.');
     bool element = dot && !strncmp(name, "host-nodes.", 11) && dot[1] && dot[1 + strspn(dot + 1, "0123456789")] == 0;
     const struct backend_property *p = backend_property_find(backend->type, element ? "host-nodes" : name);
+    backend->merge_given |= !strcmp(name, "merge");
+    backend->dump_given |= !strcmp(name, "dump");
     return p ? set_value(backend, p, value, errp) : unknown(backend, name, command_line, errp);
 }
 
@@ -259,7 +265,9 @@ bool backend_set(struct memory_backend *backend, const char *name, const char *v
         backend_advise(backend, backend->ram->host, backend->ram->size);
         return true;
     }
-    return error_set(errp, "cannot change property %s of %s", name, backend->type);
+    if (!strcmp(name, "size"))
+        return error_set(errp, "cannot change property size of %s", backend->type);
+    return error_set(errp, "cannot change property value: '%s' of %s is fixed from the start", name, backend->type);
 }
 
 // ---- value to text

@@ -71,7 +71,8 @@ static bool term(struct machine *machine, const char **p, uint64_t *value, struc
     char *end;
     *value = strtoull(*p, &end, 0);
     if (end == *p)
-        return error_set(errp, "number or $register expected at '%s'", *p);
+        return **p ? error_set(errp, "invalid char '%c' in expression: number or $register expected at '%s'", **p, *p)
+                   : error_set(errp, "unexpected end of expression: number or $register expected");
     *p = end;
     return true;
 }
@@ -223,6 +224,48 @@ bool cmd_print(struct machine *machine, char *arguments, const struct output *ou
         show_value(value, &f, out);
         out_printf(out, "\n");
     }
+    return true;
+}
+
+// ---- where an address leads
+
+static bool no_more_words(const char *command, const char *rest, const struct output *out)
+{
+    if (!rest[strspn(rest, " \t")])
+        return true;
+    out_printf(out, "%s: extraneous characters at the end of line\nTry \"help %s\" for more information\n", command, command);
+    return false;
+}
+
+bool cmd_gpa2hva(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    uint64_t at;
+    char *word = next_word(&arguments);
+    if (!no_more_words("gpa2hva", arguments, out))
+        return true;
+    if (!expression(machine, word ? word : "", &at, errp))
+        return false;
+    const struct section *s = address_space_find(&machine->memory, at);
+    if (!s)
+        return error_set(errp, "No memory is mapped at address 0x%llx", (unsigned long long)at);
+    if (!s->host)
+        return error_set(errp, "Memory at address 0x%llx is not RAM", (unsigned long long)at);
+    out_printf(out, "Host virtual address for 0x%llx (%s) is %p\n", (unsigned long long)at, s->ram->name, (void *)(s->host + (at - s->start)));
+    return true;
+}
+
+bool cmd_gva2gpa(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    uint64_t at, physical;
+    char *word = next_word(&arguments);
+    if (!no_more_words("gva2gpa", arguments, out))
+        return true;
+    if (!expression(machine, word ? word : "", &at, errp))
+        return false;
+    if (cpu_look(pc_cpu(machine, 0), at, &physical))
+        out_printf(out, "gpa: 0x%llx\n", (unsigned long long)physical);
+    else
+        out_printf(out, "Unmapped\n");
     return true;
 }
 

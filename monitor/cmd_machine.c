@@ -6,7 +6,9 @@
 #include "chardev/chardev.h"
 #include "gdbstub/gdbstub.h"
 #include "hw/mem/pc_dimm.h"
+#include "hw/pc/numa.h"
 #include "monitor/internal.h"
+#include "monitor/object_tree.h"
 #include "target/i386/cpu.h"
 #include "target/i386/engine_target.h"
 #include "util/version.h"
@@ -79,6 +81,25 @@ bool info_status(struct machine *machine, char *arguments, const struct output *
     return true;
 }
 
+bool info_name(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    if (machine->name)
+        out_printf(out, "%s\n", machine->name);
+    return true;
+}
+
+bool info_uuid(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    out_printf(out, "00000000-0000-0000-0000-000000000000\n"); // nobody can give the machine another
+    return true;
+}
+
+bool info_kvm(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    out_printf(out, "kvm support: not compiled\n");
+    return true;
+}
+
 static void show_chardev(void *opaque, const char *id, const char *what)
 {
     out_printf(opaque, "%s: filename=%s\n", id, what);
@@ -96,6 +117,23 @@ bool info_cpus(struct machine *machine, char *arguments, const struct output *ou
         struct x86_cpu *cpu = pc_cpu(machine, i);
         out_printf(out, "%c CPU #%u: rip=0x%016llx%s\n", i ? ' ' : '*', i, (unsigned long long)cpu->head.rip, cpu->halted ? " (halted)" : "");
     }
+    return true;
+}
+
+// All are there from the start; the last comes first, as in QEMU.
+bool info_hotpluggable_cpus(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    const struct numa *numa = pc_numa(machine);
+    unsigned cores = numa_cpus_per_socket(numa);
+    char *type = object_cpu_type(machine);
+    out_printf(out, "Hotpluggable CPUs:\n");
+    for (unsigned i = machine->cpu_count; i-- > 0;) {
+        out_printf(out, "  type: \"%s\"\n  vcpus_count: \"1\"\n  qom_path: \"/machine/unattached/device[%u]\"\n  CPUInstance Properties:\n", type, i);
+        if (numa->count)
+            out_printf(out, "    node-id: \"%d\"\n", numa->cpu_node[i]);
+        out_printf(out, "    socket-id: \"%u\"\n    core-id: \"%u\"\n    thread-id: \"0\"\n", i / cores, i % cores);
+    }
+    free(type);
     return true;
 }
 

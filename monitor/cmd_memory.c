@@ -8,6 +8,7 @@
 #include "hw/mem/pc_dimm.h"
 #include "hw/pc/dimm_watch.h"
 #include "monitor/internal.h"
+#include "monitor/object_tree.h"
 
 #define MAX_PROPERTIES 32
 
@@ -92,8 +93,34 @@ bool device_add_text(struct machine *machine, char *text, struct error **errp)
     return pc_add_device(machine, driver, id, (const char *const (*)[2])properties, count, errp) != NULL;
 }
 
+// "help" or "DRIVER,...,help": the types, or the properties of one.
+static bool device_help(const struct machine *machine, const char *text, const struct output *out)
+{
+    size_t n = strcspn(text, ","), length = strlen(text);
+    bool list = !strcmp(text, "help") || !strcmp(text, "?"), found = list;
+    if (!list && (length < 5 || strcmp(text + length - 5, ",help")))
+        return false;
+    for (size_t i = 0; i < machine->registry.count; i++) {
+        const struct device_type *t = machine->registry.types[i];
+        if (list) {
+            out_printf(out, "name \"%s\", bus %s, desc \"%s\"\n", t->name, t->bus ? t->bus : "none", t->help);
+        } else if (strlen(t->name) == n && !strncmp(t->name, text, n)) {
+            found = true;
+            out_printf(out, "%s options:\n", t->name);
+            for (size_t k = 0; k < t->property_count; k++) {
+                const struct property *p = &t->properties[k];
+                out_printf(out, "  %s=<%s>%*s- %s%s\n", p->name, object_property_type((int)p->type), (int)(18 - strlen(p->name)), "",
+                           p->help ? p->help : "", p->read_only ? " (read-only)" : "");
+            }
+        }
+    }
+    return found;
+}
+
 bool cmd_device_add(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
+    if (device_help(machine, arguments, out))
+        return true;
     if (!*arguments)
         return error_set(errp, "Parameter 'driver' is missing");
     return device_add_text(machine, arguments, errp);
@@ -164,4 +191,10 @@ bool info_mtree(struct machine *machine, char *arguments, const struct output *o
         address_space_print_tree(&machine->ports, out_text, (void *)out);
     }
     return true;
+}
+
+// There is no such device; clients ask all the same, and know this answer.
+bool info_balloon(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    return error_set_class(errp, ERROR_DEVICE_NOT_ACTIVE, "No balloon device has been activated");
 }

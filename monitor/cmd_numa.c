@@ -103,14 +103,16 @@ static void print_size(const struct output *out, const char *name, uint64_t byte
         out_printf(out, "%s%lluM", name, (unsigned long long)bytes >> 20);
 }
 
-static void print_backend(const struct output *out, const struct memory_backend *b)
+// always: also merge and dump with their usual values.
+static void print_backend(const struct output *out, const struct memory_backend *b, bool always)
 {
     const struct backend_property *p;
     out_printf(out, "-object %s,id=", b->type);
     print_quoted(out, b->id, true);
     for (size_t i = 0; (p = backend_property(b->type, i)); i++) {
         char *value = strcmp(p->name, "id") && p->kind != BACKEND_IGNORED && p->kind != BACKEND_REFUSED ? backend_get(b, p) : NULL;
-        if (value && *value && strcmp(value, p->initial)) {
+        bool told = always && (!strcmp(p->name, "merge") || !strcmp(p->name, "dump"));
+        if (value && *value && (told || strcmp(value, p->initial))) {
             out_printf(out, ",%s=", p->name);
             print_quoted(out, value, true);
         }
@@ -163,9 +165,13 @@ bool info_cmdline(struct machine *machine, char *arguments, const struct output 
     const struct pc_options *o = pc_options(machine);
     bool own_ram = !o->memory_backend && !numa_has_memory(pc_numa(machine)); // "pc.ram" comes by itself
     print_boot_memory(machine, o, out);
+    bool merge, dump;
+    backend_list_defaults(machine->backends, &merge, &dump);
+    if (!merge || !dump)
+        out_printf(out, "-machine mem-merge=%s,dump-guest-core=%s\n", merge ? "on" : "off", dump ? "on" : "off");
     for (struct memory_backend *b = backend_first(machine->backends); b; b = b->next)
         if (!own_ram || strcmp(b->id, "pc.ram"))
-            print_backend(out, b);
+            print_backend(out, b, !merge || !dump);
     for (struct memory_device *m = machine->memory_devices ? machine->memory_devices->devices : NULL; m; m = m->next)
         print_dimm(out, pc_dimm_of(m->device));
     return true;

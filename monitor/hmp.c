@@ -105,18 +105,18 @@ bool monitor_takes_host_time(bool qmp, const char *line)
     return (qmp ? qmp_effect(line) : monitor_effect(line)) == EFFECT_KEYS;
 }
 
-static void unknown(const struct output *out, const struct command *table, size_t count, const char *what, const char *word)
+static void unknown(const struct output *out, const struct command *table, size_t count, const char *before, const char *word)
 {
     const char *names[64];
     for (size_t i = 0; i < count; i++)
         names[i] = table[i].name;
     const char *nearest = nearest_name(word, names, count);
-    out_printf(out, "unknown %s: '%s'\n", what, word);
+    out_printf(out, "unknown command: '%s%s'\n", before, word);
     if (nearest)
-        out_printf(out, "did you mean '%s'?\n", nearest);
+        out_printf(out, "did you mean '%s%s'?\n", before, nearest);
 }
 
-static void run(struct machine *machine, const struct command *table, size_t count, const char *what, char *line, const struct output *out)
+static void run(struct machine *machine, const struct command *table, size_t count, const char *before, char *line, const struct output *out)
 {
     char *word = next_word(&line);
     if (!word)
@@ -130,13 +130,12 @@ static void run(struct machine *machine, const struct command *table, size_t cou
     }
     const struct command *command = find(table, count, word);
     if (!command) {
-        unknown(out, table, count, what, word);
+        unknown(out, table, count, before, word);
         return;
     }
     line += strspn(line, " \t");
     if (!*command->arguments && *line) {
-        out_printf(out, "%s: extraneous characters at the end of line\nTry \"help %s%s\" for more information\n", word,
-                   table == monitor_infos ? "info " : "", word);
+        out_printf(out, "%s: extraneous characters at the end of line\nTry \"help %s%s\" for more information\n", word, before, word);
         return;
     }
     struct error *err = NULL;
@@ -147,7 +146,7 @@ static void run(struct machine *machine, const struct command *table, size_t cou
 void monitor_run_with(struct machine *machine, const char *text, const struct output *out)
 {
     char *line = strdup(text);
-    run(machine, monitor_commands, monitor_command_count, "command", line, out);
+    run(machine, monitor_commands, monitor_command_count, "", line, out);
     free(line);
 }
 
@@ -174,14 +173,20 @@ void monitor_run_live(struct machine *machine, const char *line, void (*print)(v
         print(opaque, "Error: this is a replay: its input comes from the recording\n");
 }
 
+void monitor_spelling(const struct command *c, char name[64])
+{
+    bool info = c >= monitor_infos && c < monitor_infos + monitor_info_count;
+    snprintf(name, 64, "%s", c->name);
+    if (strncmp(name, "qom_", 4) && (!info || !strcmp(name, "memory_size_summary")))
+        return;
+    for (char *p = name; *p; p++)
+        *p = *p == '_' ? '-' : *p;
+}
+
 static void show_help(const struct command *c, const char *before, const struct output *out)
 {
     char name[64];
-    snprintf(name, sizeof name, "%s", c->name);
-    if (*before && strcmp(c->name, "memory_size_summary"))
-        for (char *p = name; *p; p++)
-            if (*p == '_')
-                *p = '-';
+    monitor_spelling(c, name);
     out_printf(out, "%s%s%s%s%s%s -- %s\n", before, name, c->alias ? "|" : "", c->alias ? c->alias : "", *c->arguments ? " " : "", c->arguments, c->help);
 }
 
@@ -196,7 +201,7 @@ bool cmd_help(struct machine *machine, char *arguments, const struct output *out
         if (!item || find(&monitor_infos[i], 1, item))
             show_help(&monitor_infos[i], "info ", out);
     if (word && !info && !find(monitor_commands, monitor_command_count, word))
-        unknown(out, monitor_commands, monitor_command_count, "command", word);
+        unknown(out, monitor_commands, monitor_command_count, "", word);
     return true;
 }
 
@@ -206,6 +211,6 @@ bool cmd_info(struct machine *machine, char *arguments, const struct output *out
         char all[] = "info";
         return cmd_help(machine, all, out, errp);
     }
-    run(machine, monitor_infos, monitor_info_count, "info item", arguments, out);
+    run(machine, monitor_infos, monitor_info_count, "info ", arguments, out);
     return true;
 }

@@ -150,9 +150,17 @@ static bool complete_id(struct monitor *m, const char *text, void (*candidate)(v
 // With its arguments and help behind a tab.
 static void offer(const struct command *c, void (*candidate)(void *, const char *), void *to)
 {
-    char text[300];
-    snprintf(text, sizeof text, "%s\t%s%s%s", c->name, c->arguments, *c->arguments ? ": " : "", c->help);
+    char text[300], name[64];
+    monitor_spelling(c, name);
+    snprintf(text, sizeof text, "%s\t%s%s%s", name, c->arguments, *c->arguments ? ": " : "", c->help);
     candidate(to, text);
+}
+
+static bool starts_with(const char *name, const char *text)
+{
+    while (*text && (*name == *text || (*name == '_' && *text == '-')))
+        name++, text++;
+    return !*text;
 }
 
 static void complete(void *opaque, const char *text, void (*candidate)(void *, const char *), void *to)
@@ -161,9 +169,9 @@ static void complete(void *opaque, const char *text, void (*candidate)(void *, c
         return;
     bool info = !strncmp(text, "info ", 5);
     const struct command *table = info ? monitor_infos : monitor_commands;
-    size_t count = info ? monitor_info_count : monitor_command_count, n = strlen(info ? text + 5 : text);
+    size_t count = info ? monitor_info_count : monitor_command_count;
     for (size_t i = 0; i < count; i++)
-        if (!strncmp(table[i].name, info ? text + 5 : text, n))
+        if (starts_with(table[i].name, info ? text + 5 : text))
             offer(&table[i], candidate, to);
 }
 

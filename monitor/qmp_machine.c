@@ -12,6 +12,7 @@
 #include "hw/pc/internal.h"
 #include "hw/pc/numa.h"
 #include "monitor/internal.h"
+#include "monitor/object_tree.h"
 
 json_t *qmp_capabilities(struct machine *machine, const json_t *arguments, struct error **errp)
 {
@@ -84,21 +85,38 @@ json_t *qmp_query_kvm(struct machine *machine, const json_t *arguments, struct e
     return json_pack("{s:b,s:b}", "enabled", 0, "present", 0);
 }
 
-// All vCPUs take turns on this thread.
-json_t *qmp_query_cpus(struct machine *machine, const json_t *arguments, struct error **errp)
+static json_t *cpu_place(struct machine *machine, unsigned i)
 {
     const struct numa *numa = pc_numa(machine);
     unsigned cores = numa_cpus_per_socket(numa);
+    json_t *place = json_pack("{s:i,s:i,s:i}", "socket-id", i / cores, "core-id", i % cores, "thread-id", 0);
+    if (numa->count)
+        json_object_set_new(place, "node-id", json_integer(numa->cpu_node[i]));
+    return place;
+}
+
+// All vCPUs take turns on this thread.
+json_t *qmp_query_cpus(struct machine *machine, const json_t *arguments, struct error **errp)
+{
     json_t *list = json_array();
     for (unsigned i = 0; i < machine->cpu_count; i++) {
         char path[64];
         snprintf(path, sizeof path, "/machine/unattached/device[%u]", i);
-        json_t *place = json_pack("{s:i,s:i,s:i}", "socket-id", i / cores, "core-id", i % cores, "thread-id", 0);
-        if (numa->count)
-            json_object_set_new(place, "node-id", json_integer(numa->cpu_node[i]));
         json_array_append_new(list, json_pack("{s:i,s:s,s:i,s:s,s:o}", "cpu-index", i, "qom-path", path, "thread-id", (int)gettid(), "target",
-                                              "x86_64", "props", place));
+                                              "x86_64", "props", cpu_place(machine, i)));
     }
+    return list;
+}
+
+json_t *qmp_query_hotpluggable_cpus(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    char *type = object_cpu_type(machine), path[64];
+    json_t *list = json_array();
+    for (unsigned i = machine->cpu_count; i-- > 0;) {
+        snprintf(path, sizeof path, "/machine/unattached/device[%u]", i);
+        json_array_append_new(list, json_pack("{s:o,s:i,s:s,s:s}", "props", cpu_place(machine, i), "vcpus-count", 1, "qom-path", path, "type", type));
+    }
+    free(type);
     return list;
 }
 
@@ -130,7 +148,17 @@ json_t *qmp_query_current_machine(struct machine *machine, const json_t *argumen
     return json_pack("{s:b}", "wakeup-suspend-support", 0);
 }
 
+json_t *qmp_query_target(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    return json_pack("{s:s}", "arch", "x86_64");
+}
+
 // ---- human-monitor-command
+
+static void plain(void *opaque, const char *text)
+{
+    fputs(text, opaque);
+}
 
 // Lines end with \r\n, as on a human monitor's device.
 static void collect(void *opaque, const char *text)
@@ -140,6 +168,20 @@ static void collect(void *opaque, const char *text)
             fputc('\r', out);
         fputc(*text, out);
     }
+}
+
+json_t *qmp_x_query_numa(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        abort();
+    info_numa(machine, NULL, &(struct output){ .print = plain, .opaque = out }, errp);
+    fclose(out);
+    json_t *result = json_pack("{s:o}", "human-readable-text", qmp_text(text, size));
+    free(text);
+    return result;
 }
 
 json_t *qmp_human_monitor_command(struct machine *machine, const json_t *arguments, struct error **errp)

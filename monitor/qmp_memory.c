@@ -15,6 +15,7 @@
 #include "hw/mem/memory_device.h"
 #include "hw/mem/pc_dimm.h"
 #include "hw/pc/internal.h"
+#include "monitor/internal.h"
 
 #define MAX_PROPERTIES 64
 
@@ -220,6 +221,12 @@ json_t *qmp_query_memory_size(struct machine *machine, const json_t *arguments, 
 {
     uint64_t plugged = machine->memory_devices ? memory_device_plugged(machine->memory_devices) : 0;
     return json_pack("{s:I,s:I}", "base-memory", (json_int_t)machine->ram_size, "plugged-memory", (json_int_t)plugged);
+}
+
+json_t *qmp_query_balloon(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    info_balloon(machine, NULL, NULL, errp);
+    return NULL;
 }
 
 json_t *qmp_query_ospm(struct machine *machine, const json_t *arguments, struct error **errp)

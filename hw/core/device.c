@@ -67,7 +67,8 @@ static bool set_unsigned(void *field, const struct property *p, const char *valu
     if (!parse_u64(value, &v, NULL))
         return error_set(errp, "Parameter '%s' expects integer, not '%s'", p->name, value);
     if (v > max)
-        return error_set(errp, "Parameter '%s' expects integer up to %" PRIu64 ", not '%s'", p->name, max, value);
+        return error_set(errp, "Parameter '%s' expects uint%d_t: an integer up to %" PRIu64 ", not '%s'", p->name,
+                         max > UINT32_MAX ? 64 : max > UINT16_MAX ? 32 : max > UINT8_MAX ? 16 : 8, max, value);
     store_number(field, p->type, v);
     return true;
 }
@@ -78,7 +79,7 @@ static bool set_signed(void *field, const struct property *p, const char *value,
     if (!parse_i64(value, &v, NULL))
         return error_set(errp, "Parameter '%s' expects integer, not '%s'", p->name, value);
     if (v > limit || v < -limit - 1)
-        return error_set(errp, "Parameter '%s' is out of range: '%s'", p->name, value);
+        return error_set(errp, "Parameter '%s' expects int%d_t: '%s' is out of range", p->name, limit > INT32_MAX ? 64 : 32, value);
     store_number(field, p->type, (uint64_t)v);
     return true;
 }
@@ -156,8 +157,8 @@ bool device_set(struct device *device, const char *property, const char *value, 
     if (!p && strcmp(property, "id"))
         return unknown_property(device->type, property, errp);
     if (device->realized)
-        return error_set(errp, "Attempt to set property '%s' on device '%s' (type '%s') after it was realized", property,
-                         device->id ? device->id : "", device->type->name);
+        return error_set(errp, "Attempt to set %sproperty '%s' on device '%s' (type '%s') after it was realized",
+                         p && p->type == PROPERTY_BACKEND ? "link " : "", property, device->id ? device->id : "", device->type->name);
     if (!p)
         return set_id(device, value, errp);
     if (p->read_only)

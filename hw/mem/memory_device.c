@@ -82,7 +82,8 @@ static bool slot_taken(const struct memory_device_state *state, int slot)
 bool memory_device_find_slot(const struct memory_device_state *state, int *slot, struct error **errp)
 {
     if (!state || !state->slots)
-        return error_set(errp, "no slots where allocated, please specify the 'slots' option");
+        return *slot < 0 ? error_set(errp, "no slots where allocated, please specify the 'slots' option")
+                         : error_set(errp, "invalid slot number %d, no slots where allocated, please specify the 'slots' option", *slot);
     if (*slot < -1 || *slot >= (int)state->slots)
         return error_set(errp, "invalid slot number %d, valid range is [0-%u]", *slot, state->slots - 1);
     if (*slot >= 0)

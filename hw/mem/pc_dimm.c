@@ -4,6 +4,7 @@
 // the user left open. plug and unplug change the list, the backend and the flat view together.
 // Machine thread only.
 #include "hw/mem/pc_dimm.h"
+#include <string.h>
 #include <inttypes.h>
 #include "hw/core/machine.h"
 #include "util/error.h"
@@ -69,9 +70,11 @@ void pc_dimm_unplug(struct machine *machine, struct pc_dimm *dimm)
 // A DIMM that is deleted while plugged (end of the machine) takes its bytes along.
 static void pc_dimm_unrealize(struct device *device) { pc_dimm_unplug(device->machine, (struct pc_dimm *)device); }
 
+// By id, or by the path that monitors show.
 static struct memory_backend *find_backend(struct machine *machine, const char *id)
 {
-    return machine->backends ? backend_find(machine->backends, id) : NULL;
+    const char *name = strncmp(id, "/objects/", 9) ? id : id + 9;
+    return machine->backends ? backend_find(machine->backends, name) : NULL;
 }
 
 static const char *backend_name(const struct memory_backend *backend) { return backend->id; }

@@ -22,6 +22,7 @@
 #include "hw/timer/mc146818.h"
 #include "target/i386/cpu.h"
 
+#define GIB (1ull << 30)
 #define PC_ISA_IRQS 16
 #define MAX_PC_CPUS 32
 struct pc;
@@ -70,3 +71,9 @@ extern const struct hotplug_ops pc_hotplug_ops; // hotplug.c
 #define RSDP_SIZE 36
 bool acpi_tables_build(struct pc *pc, uint8_t rsdp[RSDP_SIZE], struct error **errp);
 #define ACPI_AREA 0x40000u // bytes at the end of low RAM
+// wires.c: the interrupt controllers with all their wires; needs cpus, memory and ports.
+void pc_build_interrupts(struct pc *pc);
+extern const struct cpu_host_ops pc_cpu_host_ops; // opaque: struct pc_cpu
+void pc_a20_gate(void *pc, int pin, int level);
+void pc_reset_line(void *machine, int pin, int level);
+void pc_reset(struct pc *pc); // start.c: all chips and CPUs; after pc_start the kernel is loaded anew

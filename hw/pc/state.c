@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// All of the machine's state that is not in CPUs or RAM, part by part, in a fixed order.
+// All of the machine's state that is not in CPUs or RAM, part by part, in a fixed order; and the interrupt controllers as text.
 #include "hw/core/machine.h"
 #include "hw/pc/internal.h"
 #include <stdio.h>
@@ -54,4 +54,24 @@ void pc_each_state(struct machine *m, pc_state_fn *fn, void *opaque)
             fn(opaque, name, &serial16550_state, &pc->serial[i]);
     }
     each_device(m, fn, opaque);
+}
+
+void pc_print_irq(struct machine *m, void (*print)(void *, const char *), void *opaque)
+{
+    struct pc *pc = pc_of(m);
+    char line[160];
+    for (int i = 1; i >= 0; i--) {
+        const struct i8259 *c = &pc->pic.chip[i];
+        snprintf(line, sizeof line, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n", i, c->irr, c->imr,
+                 c->isr, c->priority_add, c->vector_base, c->read_isr, c->elcr, c->special_fully_nested);
+        print(opaque, line);
+    }
+    snprintf(line, sizeof line, "ioapic0: ver=0x20 id=0x%02x sel=0x%02x irr=%06x\n", pc->ioapic.id, pc->ioapic.select, pc->ioapic.irr);
+    print(opaque, line);
+    for (int i = 0; i < IOAPIC_PINS; i++) {
+        uint64_t e = pc->ioapic.entry[i];
+        snprintf(line, sizeof line, "  pin %-2d 0x%016llx dest=%u vec=%-3u %s %s%s\n", i, (unsigned long long)e, (unsigned)(e >> 56),
+                 (unsigned)(e & 0xff), e & 0x8000 ? "level" : "edge ", e & 0x10000 ? "masked" : "", pc->ioapic.lines >> i & 1 ? " up" : "");
+        print(opaque, line);
+    }
 }

@@ -198,12 +198,11 @@ class VM:
         """Run a QMP command; returns the reply; events seen on the way are kept in self.events."""
         if not self.q:
             self.q = self._sock(self.qp)
-            self.qf = self.q.makefile('rw')
+            self.qf = self.q.makefile('r')  # for reading only: a write would drop what was read ahead
             self.greeting = json.loads(self.qf.readline())
             self.qmp('qmp_capabilities')
         self.q.settimeout(timeout * self.slow)
-        self.qf.write(json.dumps({'execute': execute, 'arguments': arguments}) + '\n')
-        self.qf.flush()
+        self.q.sendall(json.dumps({'execute': execute, 'arguments': arguments}).encode() + b'\n')
         while True:
             r = json.loads(self.qf.readline())
             if 'event' in r:

@@ -39,6 +39,34 @@ def three_backends():
         s.power_off()
 
 
+def pool(kib):
+    try:
+        with open(f'/sys/kernel/mm/hugepages/hugepages-{kib}kB/free_hugepages') as f:
+            return int(f.read())
+    except FileNotFoundError:
+        return 0
+
+
+def huge_pages(kib, size):
+    """A hot-plugged DIMM of huge pages of the host: the guest uses it, and the pages go back."""
+    need, free = hotplug.megabytes(size) * 1024 // kib, pool(kib)
+    if free < need:
+        raise Skip(f'{need} free huge pages of {kib} kB are needed, there are {free} (hugepages-{kib}kB/nr_hugepages)')
+    with hotplug.Session(vm.emulator(), flavour='cloud-amd64', say=note) as s:
+        s.boot()
+        s.plug(1, size, f'memory-backend-memfd,hugetlb=on,hugetlbsize={kib}k')
+        s.fill(700 + hotplug.megabytes(size) // 2)
+        assert pool(kib) < free, 'no huge page was taken'
+        s.free()
+        s.unplug(1, size)
+        assert pool(kib) == free, 'a page is missing'
+        assert not s.kernel_trouble(), s.kernel_trouble()
+        s.power_off()
+    assert pool(kib) == free
+
+
 tap = Tap()
 tap.case('DIMMs of a file, a memfd and a temporary file', three_backends)
+tap.case('a DIMM of huge pages of 2 MiB', huge_pages, 2048, '512M')
+tap.case('a DIMM of a huge page of 1 GiB', huge_pages, 1048576, '1G')
 tap.done()

@@ -19,7 +19,11 @@ GOOD = ['help', 'help info', 'info', 'info status', 'info registers -a', 'info m
         'x /8xb 0x1000', 'x /5i $rip', 'xp /4xg 0x100000000', 'xp /16xw 0xfed00000', 'print $rip + 4 * (3 - 1)', 'p /x -1 & 0xff',
         'object_add memory-backend-ram,id=m1,size=2M', 'object_add memory-backend-ram,id=m2,size=128M,share=on,policy=default',
         'object_del m1', 'object_del -w m2', 'device_add pc-dimm,id=d1,memdev=m1', 'device_add pc-dimm,id=d2,memdev=m2,slot=1,addr=0x110000000,node=0',
-        'device_del d1', 'memory', 'memory +128M', 'memory -dimm1', 'memory 1G', 'memory -128M', 'memory 1152M', 'system_reset']
+        'device_del d1', 'memory', 'memory +128M', 'memory -dimm1', 'memory 1G', 'memory -128M', 'memory 1152M', 'system_reset',
+        'qom-list /machine/peripheral/d1', 'qom-list /machine/unattached', 'qom-list d2', 'qom-get /objects/m1 size', 'qom-get /machine memory', 'qom-get m2 m2[0]',
+        'qom-set /objects/m2 merge off', 'qom-set -j m2 dump true', 'qom-set m2 prealloc-threads 3', 'qom-set d1 slot 1', 'info qom-tree', 'info qom-tree /objects',
+        'gpa2hva 0x100000000', 'gva2gpa $rip', 'info hotpluggable-cpus', 'info balloon', 'info cmdline', 'info ramblock', 'device_add pc-dimm,help',
+        'object_add memory-backend-memfd,help']
 PARTS = ['\t', '  ', ',', ',,', '=', '/', '-', '+', '"', "'", '$', '%', '%n%s', '0x', '0xffffffffffffffff', '18446744073709551616', '-1', '99999999999G', '1.5G',
          '\x01', '\x1b[A', '\x7f', '\xff', '\xc3\xa9', '(' * 200, ')' * 3, 'A' * 300, 'id=', 'size=', 'memdev=', 'slot=', 'addr=', 'node=', 'pc-dimm', 'memory-backend-ram', 'on', 'off']
 
@@ -59,7 +63,7 @@ def fuzz():
         refused = 0
         for n in range(LINES):
             line = mutated(r)
-            if line.split()[:1] in (['q'], ['quit'], ['c'], ['cont'], ['gdbserver'], ['screendump']) or line.strip().startswith(('object_del -w', 'memory-backend-file')):
+            if line.split()[:1] in (['q'], ['quit'], ['c'], ['cont'], ['gdbserver'], ['screendump'], ['memsave'], ['pmemsave']) or line.strip().startswith(('object_del -w', 'memory-backend-file')):
                 continue
             if 'memory-backend-file' in line or 'memory-backend-memfd' in line:
                 continue

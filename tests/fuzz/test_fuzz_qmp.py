@@ -36,7 +36,9 @@ COMMANDS = [
     ('qom-list', {'path': '/machine/peripheral'}), ('qom-list', {'path': '/objects'}), ('qom-list', {'path': '/machine/peripheral-anon/device[0]'}),
     ('qom-get', {'path': '/objects/m1', 'property': 'size'}), ('qom-get', {'path': '/machine/peripheral/d1', 'property': 'memdev'}),
     ('qom-set', {'path': '/objects/m1', 'property': 'merge', 'value': False}), ('qom-list-types', {'implements': 'device', 'abstract': False}),
-    ('device-list-properties', {'typename': 'pc-dimm'}), ('human-monitor-command', {'command-line': 'info memory-devices'}),
+    ('device-list-properties', {'typename': 'pc-dimm'}), ('qom-list-properties', {'typename': 'memory-backend-memfd'}), ('qom-list', {'path': '/machine/unattached'}),
+    ('qom-get', {'path': '/machine', 'property': 'memory'}), ('qom-set', {'path': 'd1', 'property': 'slot', 'value': 1}), ('query-hotpluggable-cpus', {}), ('query-balloon', {}),
+    ('human-monitor-command', {'command-line': 'info memory-devices'}),
     ('human-monitor-command', {'command-line': 'info mtree -f', 'cpu-index': 0}), ('human-monitor-command', {'command-line': 'xp /16xb 0x100000000'}),
     ('human-monitor-command', {'command-line': 'object_add memory-backend-ram,id=m4,size=1M'}), ('human-monitor-command', {'command-line': 'p/x 1+2*(3-4)'}),
 ]

@@ -75,9 +75,9 @@ static void test_properties(struct bench *b)
     check(device_set(d, "i32", "-5", NULL) && s->i32 == -5, "signed");
     check(device_set(d, "size", "1.5k", NULL) && s->size == 1536, "size");
     check(device_set(d, "text", "x", NULL) && device_set(d, "text", "hello", NULL) && !strcmp(s->text, "hello"), "string");
-    refused(d, "u8", "256", "Parameter 'u8' expects integer up to 255, not '256'");
+    refused(d, "u8", "256", "Parameter 'u8' expects uint8_t: an integer up to 255, not '256'");
     refused(d, "u16", "abc", "Parameter 'u16' expects integer, not 'abc'");
-    refused(d, "i32", "2147483648", "Parameter 'i32' is out of range");
+    refused(d, "i32", "2147483648", "Parameter 'i32' expects int32_t: '2147483648' is out of range");
     refused(d, "flag", "maybe", "Parameter 'flag' expects 'on' or 'off', not 'maybe'");
     refused(d, "size", "1Q", "Parameter 'size' expects size");
     refused(d, "flga", "on", "Property 'sample.flga' not found");

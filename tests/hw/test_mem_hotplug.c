@@ -168,8 +168,13 @@ static void test_registers(void)
     check_eq(inb(&b, MH + 1), 0xff, "a byte between registers");
     check_eq(inw(&b, MH + 0x16), 0xffff, "a word there");
     check_eq(inb(&b, MH + 0x0b), 0xff, "only exact offsets");
-    outb(&b, MH + 0x14, 2);
-    check_eq(inb(&b, MH + 0x14), 1, "insert cleared");
+    for (unsigned i = 1; i < 0x18; i++)
+        if (i % 4 || i > 0x14)
+            check_eq(inb(&b, (uint16_t)(MH + i)), 0xff, "a byte at any other offset");
+    outb(&b, MH + 0x14, 1);
+    check_eq(inb(&b, MH + 0x14), 3, "bit 0 cannot be written");
+    outb(&b, MH + 0x14, 0x0f);
+    check(inb(&b, MH + 0x14) == 1 && !deletions, "one action a write: insert is cleared, nothing is ejected");
     outl(&b, MH + 4, 1);
     check_eq(osts, 0, "the event alone is only stored");
     outl(&b, MH + 8, 0);
@@ -184,7 +189,8 @@ static void test_registers(void)
     outl(&b, MH, 77);
     check(inl(&b, MH) == 0 && inb(&b, MH + 0x14) == 0, "no such slot: zeros");
     outl(&b, MH + 8, 5);
-    check_eq(osts, 1, "and nothing to write");
+    outb(&b, MH + 0x14, 8);
+    check(osts == 1 && !deletions, "and nothing to write");
     outl(&b, MH, 0xffffffff);
     check_eq(inl(&b, MH + 4), 0, "the largest selector");
     outl(&b, MH, 0);
@@ -209,7 +215,8 @@ static void test_requests(void)
     sci.rises = 0;
     check(b.machine.hotplug->unplug_request(&b.machine, d1, NULL) && sci.rises == 1, "unplug request: GPE");
     check_eq(inb(&b, MH + 0x14), 5, "remove bit");
-    outb(&b, MH + 0x14, 4);
+    outb(&b, MH + 0x14, 0x0c);
+    check(!deletions, "remove cleared, not ejected");
     check_eq(inb(&b, MH + 0x14), 1, "cleared by the guest");
     outl(&b, MH + 4, 3); outl(&b, MH + 8, 0x84);
     check(refusals == 0 && d1->deleting, "_OST: in progress");

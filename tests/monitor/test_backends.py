@@ -441,6 +441,57 @@ def huge_pages():
     good(run_guest(f'memory-backend-file,mem-path={DIR}/huge', prefix=prefix))
 
 
+def giant_pool():
+    """Free pages of 1 GiB."""
+    path = '/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages'
+    if not os.path.exists(path):
+        raise Skip('no huge pages of 1 GiB on this host')
+    with open(path) as f:
+        return int(f.read())
+
+
+def giant_refusals():
+    """A page of 1 GiB decides size and alignment; when there are too few, it is said how many. Needs none."""
+    if giant_pool() > 7:
+        raise Skip('the pool of 1 GiB pages could satisfy what must be refused')
+    os.makedirs(DIR + '/giant', exist_ok=True)
+    prefix = in_namespace(f'mount -t hugetlbfs -o pagesize=1G none {DIR}/giant')
+    with vm.VM([*prefix, *EMU], [*ARGS, '-S']) as v:
+        inside = f'/proc/{v.p.pid}/root{DIR}/giant'
+        for kind in (f'file,mem-path={DIR}/giant/new', 'memfd,hugetlb=on,hugetlbsize=1G'):
+            for size, words in (('512M', 'memory size 0x20000000 must be equal to or larger than page size 0x40000000'),
+                                ('1536M', 'memory size must be multiple of 1 GiB'), ('8G', 'need 8 huge pages of 1 GiB, the host has ')):
+                got = v.hmp(f'object_add memory-backend-{kind},id=g,size={size}')
+                assert words in got, f'{kind},size={size}: {got}'
+        assert os.listdir(inside) == []
+
+
+def giant_page():
+    """One page of 1 GiB is really used, its DIMM is aligned to it, and it goes back."""
+    before = giant_pool()
+    if before < 1:
+        raise Skip(f'1 free huge page of 1 GiB is needed, there are {before} (hugepages-1048576kB/nr_hugepages)')
+    os.makedirs(DIR + '/giant', exist_ok=True)
+    prefix = in_namespace(f'mount -t hugetlbfs -o pagesize=1G none {DIR}/giant')
+    for kind, start in ((f'file,mem-path={DIR}/giant', prefix), ('memfd,hugetlb=on,hugetlbsize=1G', ())):
+        with vm.VM([*start, *EMU], [*ARGS, '-S', '-m', '1G,slots=2,maxmem=4G']) as v:
+            assert v.hmp('object_add memory-backend-ram,id=small,size=2M') + v.hmp('device_add pc-dimm,id=small,memdev=small') == ''
+            assert v.hmp(f'object_add memory-backend-{kind},id=g,size=1G,prealloc=on') == ''
+            assert giant_pool() == before - 1
+            with open(f'/proc/{v.p.pid}/smaps') as f:
+                blocks = re.findall(r'^[0-9a-f]+-[0-9a-f]+ .*?VmFlags[^\n]*', f.read(), re.M | re.S)
+            mine = [b for b in blocks if 'KernelPageSize:  1048576 kB' in b]
+            assert len(mine) == 1 and re.search(r'(Private|Shared)_Hugetlb: +1048576 kB', mine[0]), mine
+            got = v.hmp('device_add pc-dimm,id=d,memdev=g,addr=0x108000000')
+            assert 'address must be aligned to 0x40000000 bytes' in got, got
+            assert v.hmp('device_add pc-dimm,id=d,memdev=g') == ''
+            assert 'addr: 0x140000000' in v.hmp('info memory-devices').split('"d"')[1], v.hmp('info memory-devices')
+            assert v.hmp('xp /1xg 0x17ffffff8').endswith(': 0x0000000000000000')
+            got = v.hmp('object_add memory-backend-memfd,hugetlb=on,hugetlbsize=1G,id=h,size=64G')
+            assert 'need 64 huge pages of 1 GiB' in got and giant_pool() == before - 1, got
+        assert giant_pool() == before
+
+
 def block_device():
     path = DIR + '/disk'
     with open(path, 'wb') as f:
@@ -472,7 +523,8 @@ try:
             tap.case('-object refused: ' + text, on_command_line, text, other or phrase)
     tap.case('backends: new file', new_file)
     if not QEMU:
-        for f in (shared_file, other_types, read_only, truncated_for_monitor, terminal_restored, small_file_system, empty_pool, huge_pages, block_device):
+        for f in (shared_file, other_types, read_only, truncated_for_monitor, terminal_restored, small_file_system, empty_pool, huge_pages, giant_refusals, giant_page,
+                  block_device):
             tap.case('backends: ' + f.__name__.replace('_', ' '), f)
         for mode in (b'LOOP-RUN', b'CODE-RUN'):
             for backend in ('x86_64', 'interp'):

@@ -95,6 +95,7 @@ def nearest(args, word):
 
 
 REFUSED = (
+    *([] if QEMU else [(['-machine', 'pc,usb=on'], 'usb=on'), (['-machine', 'pc,nvdimm=perhaps'], 'perhaps'), (['-machine', 'pc,mem-merge=2'], 'mem-merge')]),
     (['-machine', 'nosuch'], 'nosuch'), (['-machine', 'pc,acpi=perhaps'], 'perhaps'), (['-cpu', 'nosuch'], 'nosuch'),
     (['-cpu', 'max,+nosuch'], 'nosuch'), (['-smp', '0'], '0'), (['-smp', '2,foo=1'], 'foo'), (['-rtc', 'base=xx'], 'xx'),
     (['-icount', 'shift=99'], '99'), (['-accel', 'nosuch'], 'nosuch'), (['-serial', 'nosuch'], 'nosuch'), (['-monitor', 'nosuch'], 'nosuch'),
@@ -114,7 +115,8 @@ def memory_accepted():
     if QEMU:
         raise Skip('QEMU runs then')
     for text, size in (('512M', 512), ('256', 256), ('1.5G', 1536), ('size=256M', 256), ('0.25GiB', 256), ('268435456B', 256), ('256MB', 256),
-                       ('0x10000000', 256), ('1G,maxmem=4G', 1024), ('1G,maxmem=1G', 1024), ('1G,slots=0', 1024)):
+                       ('0x10000000', 256), ('1G,maxmem=4G', 1024), ('1G,maxmem=1G', 1024), ('1G,slots=0', 1024), ('0', 128), ('', 128), ('slots=1,maxmem=2G', 128),
+                       ('1.5GB', 1536), ('1G,slots=256,maxmem=8G', 1024)):
         v = vm.VM(EMU, ['-S', '-m', text, *KERNEL])
         try:
             got = v.hmp('info memory_size_summary')

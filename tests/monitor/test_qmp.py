@@ -235,7 +235,7 @@ def start_of_a_manager(c):
     names = {x['name'] for x in c.cmd('query-commands')}
     mine = {'qmp_capabilities', 'query-commands', 'query-version', 'query-status', 'query-name', 'query-uuid', 'query-kvm', 'query-memory-devices',
             'query-memdev', 'query-memory-size-summary', 'query-acpi-ospm-status', 'query-cpus-fast', 'query-chardev', 'query-machines',
-            'query-current-machine', 'object-add', 'object-del', 'device_add', 'device_del', 'qom-list-types', 'device-list-properties',
+            'query-current-machine', 'query-hotpluggable-cpus', 'query-balloon', 'object-add', 'object-del', 'device_add', 'device_del', 'qom-list-types', 'device-list-properties',
             'qom-list', 'qom-get', 'qom-set', 'human-monitor-command', 'stop', 'cont', 'system_reset', 'system_powerdown', 'quit'}
     assert mine <= names, mine - names
     equal(c.cmd('query-version'), c.greeting['QMP']['version'])
@@ -269,6 +269,10 @@ def places_of_cpus():
         equal([x['props'] for x in c.cmd('query-cpus-fast')],
               [{'socket-id': i // 2, 'core-id': i % 2, 'thread-id': 0, 'node-id': i // 2} for i in range(4)])
         equal({x['id']: x['size'] for x in c.cmd('query-memdev')}, {'a': 512 * MIB, 'b': 512 * MIB})
+        rows = c.cmd('query-hotpluggable-cpus')
+        equal([x['props'] for x in rows], [x['props'] for x in c.cmd('query-cpus-fast')][::-1])
+        for x in rows:
+            equal((x['vcpus-count'], x['type']), (1, c.cmd('qom-get', path=x['qom-path'], property='type')))
     with machine() as v, Client(v.qp) as c:
         equal({x['id']: x['size'] for x in c.cmd('query-memdev')}, {'pc.ram': 1024 * MIB})
 
@@ -318,15 +322,26 @@ def paths(c):
     equal({'machine', 'objects'} - {x['name'] for x in c.cmd('qom-list', path='/')}, set())
     equal(c.cmd('qom-set', path='/objects/m1', property='merge', value=False), {})
     equal(c.cmd('qom-get', path='/objects/m1', property='merge'), False)
-    for path in ('/nosuch', 'nosuch', '/objects/nosuch', '/machine/peripheral/', '/machine/peripheral-anon/device[9]'):
-        if not (QEMU and path.endswith('/')):
-            c.refused('DeviceNotFound', f"Device '{path}' not found", 'qom-list', path=path)
-            c.refused('DeviceNotFound', f"Device '{path}' not found", 'qom-get', path=path, property='type')
+    for path in ('/nosuch', 'nosuch', '/objects/nosuch', '/machine/peripheral/nosuch', '/machine/peripheral-anon/device[9]'):
+        c.refused('DeviceNotFound', f"Device '{path}' not found", 'qom-list', path=path)
+        c.refused('DeviceNotFound', f"Device '{path}' not found", 'qom-get', path=path, property='type')
+    c.refused('GenericError', "Path '' is ambiguous", 'qom-list', path='')
+    equal(c.cmd('qom-get', path='/machine', property='memory'), {'size': 1 << 30, 'slots': 3, 'max-size': 4 << 30})
+    equal(c.cmd('qom-get', path='/objects/m1/m1[0]', property='size'), 128 * MIB)
+    c.refused('DeviceNotActive', 'No balloon device has been activated', 'query-balloon')
     c.refused('GenericError', "Property 'pc-dimm.nosuch' not found", 'qom-get', path='d1', property='nosuch')
     c.refused('GenericError', "Property 'memory-backend-ram.nosuch' not found", 'qom-get', path='/objects/m1', property='nosuch')
     c.refused('GenericError', 'cannot change property', 'qom-set', path='/objects/m1', property='size', value=1)
+    c.refused('GenericError', 'cannot change property value', 'qom-set', path='/objects/m1', property='share', value=True)
+    c.refused('GenericError', "Property 'pc-dimm.size' is not writable", 'qom-set', path='d1', property='size', value=1)
+    c.refused('GenericError', "Property 'memory-backend-ram.type' is not writable", 'qom-set', path='m1', property='type', value='x')
     c.refused('GenericError', "Attempt to set property 'slot' on device 'd1' (type 'pc-dimm') after it was realized", 'qom-set', path='d1', property='slot', value=1)
     c.refused('GenericError', "Invalid parameter type for 'merge', expected: boolean", 'qom-set', path='/objects/m1', property='merge', value='on')
+    c.refused('DeviceNotFound', "Class 'nosuch' not found", 'qom-list-properties', typename='nosuch')
+    for name, words in (('memory-backend-memfd', {'hugetlb', 'size', 'share', 'type'}), ('pc-dimm', {'memdev', 'slot', 'addr', 'node'})):
+        equal(words - {x['name'] for x in c.cmd('qom-list-properties', typename=name)}, set())
+    assert c.cmd('x-query-numa')['human-readable-text'].startswith('1 nodes\nnode 0 cpus: 0 1\n')
+    equal(c.cmd('query-target'), {'arch': 'x86_64'})
     c.refused('DeviceNotFound', "Device 'nosuch' not found", 'device-list-properties', typename='nosuch')
 
 

@@ -157,6 +157,36 @@ static void border(void)
     check("empty in the end", read64(WINDOW), ~0ull);
 }
 
+static inline void outw(uint16_t port, uint16_t v) { asm volatile("outw %0, %1" ::"a"(v), "Nd"(port)); }
+
+// Firmware starts its 64-bit PCI window behind the hotplug window: fw_cfg's etc/reserved-memory-end, for -m 64M,slots=2,maxmem=1G.
+static void window_end(void)
+{
+    static const char wanted[] = "etc/reserved-memory-end";
+    uint64_t end = 0;
+    uint32_t count = 0, select = 0, size = 0;
+    outw(0x510, 0x19); // the directory
+    for (unsigned i = 0; i < 4; i++)
+        count = count << 8 | inb(0x511);
+    for (uint32_t n = 0; n < count; n++) {
+        uint8_t row[64];
+        bool same = true;
+        for (unsigned i = 0; i < sizeof row; i++)
+            row[i] = inb(0x511);
+        for (unsigned i = 0; i < sizeof wanted; i++)
+            same = same && row[8 + i] == (uint8_t)wanted[i];
+        if (same) {
+            size = (uint32_t)row[2] << 8 | row[3];
+            select = (uint32_t)row[4] << 8 | row[5];
+        }
+    }
+    check("etc/reserved-memory-end: size", size, 8);
+    outw(0x510, (uint16_t)select);
+    for (unsigned i = 0; i < 8; i++)
+        end |= (uint64_t)inb(0x511) << 8 * i;
+    check("etc/reserved-memory-end", end, 0x1c0000000);
+}
+
 int guest_main(void)
 {
     uint64_t *pml4 = (uint64_t *)read_cr3(), *pdpt = (uint64_t *)(pml4[0] & ~0xfffull);
@@ -166,6 +196,7 @@ int guest_main(void)
     pdpt[8] = (uint64_t)alias_pd | 3;
     volatile uint32_t *apic_id = (volatile uint32_t *)0xfee00020;
     (void)*apic_id;
+    window_end();
     start_ap();
     for (volatile int i = 0; i < 2000000 && !ap_runs; i++)
         ;
