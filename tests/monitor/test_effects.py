@@ -103,7 +103,7 @@ def human():
     with vm.VM(EMU, [*ARGS, '-record', RECORD], reboot=True) as v:
         v.hmp('info version')
         table = [r for r in rows() if r[0] != 'QMP']
-        helped = re.findall(r'(?m)^([a-z_?]+)[| ]', v.hmp('help')), re.findall(r'(?m)^info ([a-z_-]+) ', v.hmp('help info'))
+        helped = re.findall(r'(?m)^([a-z0-9_?-]+)[| ]', v.hmp('help')), re.findall(r'(?m)^info ([a-z_-]+) ', v.hmp('help info'))
         for said, kind in zip(helped, ('COMMAND', 'INFO')):
             names = {r[1].replace('-', '_') for r in table if r[0] == kind}
             assert {x.replace('-', '_') for x in said} == names, f'rows that were not understood: {set(said) ^ names}'
