@@ -61,7 +61,7 @@ static void add_defaults(struct options *o, bool window)
             o->serials.items[o->serials.count++] = "vc";
         if (monitor)
             o->monitors.items[o->monitors.count++] = "vc";
-    } else if (serial && (o->nographic || isatty(0))) {
+    } else if (serial && (o->nographic || (isatty(0) && !o->daemonize))) {
         o->serials.items[o->serials.count++] = monitor ? "mon:stdio" : "stdio";
     }
 }

@@ -20,6 +20,7 @@
 #include "ui/screen.h"
 #include "ui/ui.h"
 #include "softmmu/ram_guard.h"
+#include "util/daemon.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/loop.h"
@@ -110,7 +111,7 @@ static bool open_window(struct session *s, struct error **errp)
         error_hint(&why, "-nographic puts serial port and monitor on this terminal; -display none runs without both");
         error_propagate(errp, why);
         return false;
-    } else if (isatty(0) && !o->serials.count && !o->nodefaults) {
+    } else if (isatty(0) && !o->daemonize && !o->serials.count && !o->nodefaults) {
         fprintf(stderr, "ramjet: %s: the serial port is on this terminal (Ctrl-A h for help); DISPLAY names an X server for a window\n",
                 why ? error_message(why) : "no display");
     }
@@ -208,6 +209,9 @@ static bool start(struct session *s, struct error **errp)
     }
     if (s->ui)
         s->monitor_ui = monitor_ui_new(s->machine, s->ui, s->options.pc.screen, s->options.pc.input);
+    if (o->pidfile && !pidfile_write(o->pidfile, errp))
+        return false;
+    daemon_ready();
     return true;
 }
 
@@ -255,9 +259,10 @@ int main(int argc, char **argv)
     } else if (s->options.done) {
         code = 0;
     } else {
-        if (start(s, &err))
+        if ((!s->options.daemonize || daemon_begin(&err)) && start(s, &err))
             code = run(s);
         finish(s, code);
+        pidfile_remove();
         if (err)
             error_report(err);
     }

@@ -193,6 +193,8 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
     case OPT_record: return run_option_record(&o->run, value, errp);
     case OPT_digest_at: return run_option_digest_at(&o->run, value, errp);
     case OPT_digest_every: return run_option_digest_every(&o->run, value, errp);
+    case OPT_daemonize: return o->daemonize = true;
+    case OPT_pidfile: o->pidfile = value; return true;
     case OPT_version: print_version(); return o->done = true;
     default: print_help(); return o->done = true;
     }
@@ -211,6 +213,22 @@ static bool unknown_option(const char *name, struct error **errp)
     if (nearest)
         error_hint(errp, "did you mean '-%s'? (-help lists all)", nearest);
     return false;
+}
+
+// Who goes into the background has no terminal.
+static bool check_daemon(const struct options *o, struct error **errp)
+{
+    const struct text_list *const lists[] = { &o->chardevs, &o->serials, &o->monitors, &o->qmps };
+    if (o->nographic)
+        return error_set(errp, "-nographic cannot be used with -daemonize");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        for (size_t k = 0; k < lists[i]->count; k++) {
+            const char *text = lists[i]->items[k];
+            if (!strncmp(text + (strncmp(text, "mon:", 4) ? 0 : 4), "stdio", 5))
+                return error_set(errp, "cannot use stdio with -daemonize: %s", text);
+        }
+    }
+    return true;
 }
 
 bool options_parse(struct options *o, int argc, char **argv, struct error **errp)
@@ -240,14 +258,23 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
             if (!strcmp(name, arg) || (id == OPT_deterministic && !strncmp(arg, "deterministic,", 14)))
                 break;
         }
-        if (id == OPT__COUNT)
-            return unknown_option(arg, errp);
+        if (id == OPT__COUNT) {
+            enum absent_option absent = option_absent(arg, i + 1 < argc ? argv[i + 1] : NULL, errp);
+            if (absent == ABSENT_UNKNOWN)
+                return unknown_option(arg, errp);
+            if (absent == ABSENT_REFUSED)
+                return false;
+            i += absent == ABSENT_WITH_ARGUMENT;
+            continue;
+        }
         if (rows[id].argument && i + 1 == argc)
             return error_set(errp, "-%s: requires an argument", arg);
         const char *switches = id == OPT_deterministic && arg[13] ? arg + 14 : NULL; // -deterministic,seed=N
         if (!apply(o, &words, id, rows[id].argument ? argv[++i] : switches, errp))
             return false;
     }
+    if (o->daemonize && !check_daemon(o, errp))
+        return false;
     default_vga(o);
     o->pc.numa = o->numas.items;
     o->pc.numa_count = (unsigned)o->numas.count;

@@ -28,7 +28,8 @@ struct options {
     bool vga_given;
     const char *vga; // device type of -vga or by default; NULL: none
     struct ui_options ui;
-    bool nodefaults, nographic, display_given, window; // window: -display sdl
+    bool nodefaults, nographic, daemonize, display_given, window; // window: -display sdl
+    const char *pidfile;
     bool done; // help or version was printed
 };
 // Fills in defaults, then argv. On false: *errp names the option and the value.

@@ -5,6 +5,7 @@
 
 UTIL_SRCS := \
     util/clock.c \
+    util/daemon.c \
     util/error.c \
     util/log.c \
     util/loop.c \
@@ -297,7 +298,7 @@ GENERAL_REGS_SRCS := \
     target/i386/raise.c \
     tcg/cc.c
 
-SRCS := consoles.c main.c options.c options_machine.c options_memory.c options_monitors.c options_pairs.c options_running.c \
+SRCS := consoles.c main.c options.c options_absent.c options_machine.c options_memory.c options_monitors.c options_pairs.c options_running.c \
     $(UTIL_SRCS) \
     $(FPU_SRCS) \
     $(REPLAY_SRCS) \

@@ -301,6 +301,66 @@ def telnet_monitor():
         pass
 
 
+ABSENT = (
+    (['-net', 'user'], 'there is no network device'), (['-drive', 'file=x'], 'there are no disks'), (['-hda', 'x'], 'there are no disks'),
+    (['-bios', 'x'], 'there is no firmware'), (['-usb'], 'there is no USB'), (['-vnc', ':0'], '-display sdl'), (['-uuid', '1'], 'SMBIOS'),
+    (['-overcommit', 'mem-lock=on'], 'mem-lock=on: not in this version'), (['-sandbox', 'on'], 'there is no sandbox'),
+    (['-netdev'], 'requires an argument'),
+)
+
+
+def absent(args, words):
+    r = run(*KERNEL, *args)
+    assert r.returncode == 1 and words in r.stderr and len(r.stderr.splitlines()) == 1, f'exit status {r.returncode}: {r.stderr!r}'
+
+
+def passed_over():
+    if QEMU:
+        raise Skip('QEMU has them')
+    v = vm.VM(EMU, ['-S', '-enable-kvm', '-no-user-config', '-net', 'none', '-nic', 'none', '-parallel', 'none', '-vnc', 'none', '-k', 'de',
+                    '-boot', 'strict=on', '-audiodev', 'none,id=a', '-msg', 'timestamp=off', '-overcommit', 'mem-lock=off',
+                    '-sandbox', 'off', *KERNEL])
+    try:
+        assert 'paused' in v.hmp('info status')
+        said = v.stderr()
+        assert said.count('is passed over') == 3 and all(x in said for x in ('-enable-kvm', '-k de', '-boot strict=on')), said
+    finally:
+        v.close()
+
+
+def daemon():
+    with tempfile.TemporaryDirectory() as d:
+        monitor, pidfile = d + '/monitor', d + '/pid'
+        args = [*EMU, '-display', 'none', '-S', '-daemonize', '-pidfile', pidfile, *KERNEL]
+        r = subprocess.run([*args, '-serial', 'null', '-monitor', f'unix:{monitor},server,nowait'], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30 * SLOW)
+        assert r.returncode == 0 and not r.stderr, f'exit status {r.returncode}: {r.stderr!r}' # and its pipes are closed: it ended
+        pid = int(open(pidfile).read())
+        try:
+            again = subprocess.run([*args, '-serial', 'null', '-monitor', 'none'], capture_output=True, text=True, timeout=30 * SLOW)
+            assert again.returncode == 1 and 'cannot create PID file' in again.stderr, f'{again.returncode}: {again.stderr!r}'
+            assert os.getsid(pid) == pid, 'still in our session'
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(monitor)
+                s.settimeout(10 * SLOW)
+                text = b''
+                while not text.endswith(b'(qemu) '):
+                    text += s.recv(4096)
+                s.sendall(b'quit\n')
+            end = time.time() + 10 * SLOW
+            while os.path.exists(pidfile):
+                assert time.time() < end, 'it does not end, or its file stays'
+                time.sleep(0.05)
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)
+            raise
+        r = subprocess.run([*args, '-serial', 'tcp:nowhere'], capture_output=True, text=True, timeout=30 * SLOW)
+        assert r.returncode == 1 and 'tcp:HOST:PORT' in r.stderr and not os.path.exists(pidfile), f'{r.returncode}: {r.stderr!r}'
+        for option in ('-nographic', '-serial', '-monitor'):
+            value = [] if option == '-nographic' else ['stdio']
+            r = subprocess.run([*args, option, *value], capture_output=True, text=True, timeout=30 * SLOW)
+            assert r.returncode == 1 and 'with -daemonize' in r.stderr, f'{option}: {r.returncode}: {r.stderr!r}'
+
+
 def signals_end_it():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         v = vm.VM(EMU, ['-S', *KERNEL])
@@ -321,9 +381,11 @@ for args, word in REFUSED:
     tap.case('refused by name: ' + ' '.join(args), refused_by_name, args, word)
 for args, word in NEAREST:
     tap.case('nearest spelling: ' + ' '.join(x for x in args if x not in KERNEL), nearest, args, word)
+for args, words in ABSENT if not QEMU else ():
+    tap.case('refused with the reason: ' + ' '.join(args), absent, args, words)
 for option, word in HELP:
     tap.case(f'{option} help', help_value, option, word)
 for f in (memory_accepted, later_values_win, objects_come_first, version, help_text, device_properties, other_accelerators, shared_without_mux,
-          stdio_twice, input_at_its_end, waits_for_client, ends_while_waiting, tcp_monitor, tcp_in_short, telnet_monitor, signals_end_it):
+          stdio_twice, input_at_its_end, waits_for_client, ends_while_waiting, tcp_monitor, tcp_in_short, telnet_monitor, passed_over, daemon, signals_end_it):
     tap.case(f.__name__.replace('_', ' '), f)
 tap.done()
