@@ -24,9 +24,10 @@ check 'blocks of 128 MiB' '[ $(cat /sys/devices/system/memory/block_size_bytes) 
 check 'a DIMM in slot 0' '[ -d /sys/bus/acpi/devices/PNP0C80:00 ]'
 echo 'ok 1 memory'
 n=0
-echo '    KTAP version 1'; echo '    # Subtest: other'; echo '    1..2'
+echo '    KTAP version 1'; echo '    # Subtest: other'; echo '    1..3'
 check 'this one fails' '[ 1 = 2 ]'
 echo '    ok 2 not here # SKIP no such device'
+echo '    not ok 3 not yet # TODO known'
 echo 'not ok 2 other'
 echo 'KTAP is over'
 sleep 1000
@@ -45,7 +46,7 @@ def run(where):
     assert p.returncode == 1, f'one failed: {p.returncode} {p.stdout}{p.stderr}'
     with open(where + '/all.tap', 'w') as f:
         f.write(p.stdout)
-    assert 'not ok 4 - other.this one fails' in p.stdout and len(re.findall('^ok', p.stdout, re.M)) == 4, p.stdout
+    assert 'not ok 4 - other.this one fails' in p.stdout and 'not ok 6 - other.not yet # TODO known' in p.stdout and len(re.findall('^ok', p.stdout, re.M)) == 4, p.stdout
 
 
 def prove(where):
@@ -53,7 +54,7 @@ def prove(where):
         p = subprocess.run(['prove', '-v', '--exec', 'cat', where + '/all.tap'], capture_output=True, text=True)
     except FileNotFoundError as e:
         raise Skip('no prove (package perl)') from e
-    assert re.search(r'Failed test:\s+4', p.stdout) and 'Tests: 5 Failed: 1' in p.stdout and p.returncode == 1, p.stdout
+    assert re.search(r'Failed test:\s+4$', p.stdout, re.M) and 'Tests: 6 Failed: 1' in p.stdout and p.returncode == 1, p.stdout
 
 
 def junit(where):
@@ -62,7 +63,7 @@ def junit(where):
     p = subprocess.run(['/usr/bin/python3', '-c', code, where + '/junit.xml'], capture_output=True, text=True)
     if 'No module named' in p.stderr:
         raise Skip('no junitparser (package python3-junitparser)')
-    assert p.stdout.split() == ['5', '1', '1'], p.stdout + p.stderr
+    assert p.stdout.split() == ['6', '1', '2'], p.stdout + p.stderr
 
 
 tap = Tap()

@@ -48,17 +48,19 @@ def run(image, backend, cpus, extra=(), counted=False):
         p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         os.set_blocking(p.stdout.fileno(), False)
         text, plugged, end = '', 0, time.time() + 60 * SLOW
-        while p.poll() is None and time.time() < end:
-            text += (p.stdout.read() or b'').decode('latin1')
-            if text.count('WAIT-PLUG') > plugged:
-                plugged += 1
-                for c in (f'object_add memory-backend-ram,id=m{plugged},size=2M', f'device_add pc-dimm,id=d{plugged},memdev=m{plugged},slot=0'):
-                    reply = hmp(sock, c)
-                    assert not reply, f'{c}: {reply}'
-            time.sleep(0.005)
-        timed_out = p.poll() is None
-        p.kill()
-        p.wait()
+        try:
+            while p.poll() is None and time.time() < end:
+                text += (p.stdout.read() or b'').decode('latin1')
+                if text.count('WAIT-PLUG') > plugged:
+                    plugged += 1
+                    for c in (f'object_add memory-backend-ram,id=m{plugged},size=2M', f'device_add pc-dimm,id=d{plugged},memdev=m{plugged},slot=0'):
+                        reply = hmp(sock, c)
+                        assert not reply, f'{c}: {reply}'
+                time.sleep(0.005)
+            timed_out = p.poll() is None
+        finally:
+            p.kill()
+            p.wait()
         text += (p.stdout.read() or b'').decode('latin1')
         bad = re.findall(r'^not ok.*$', text, re.M)
         assert not bad, '\n'.join(bad)
