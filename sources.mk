@@ -7,6 +7,7 @@ UTIL_SRCS := \
     util/clock.c \
     util/daemon.c \
     util/error.c \
+    util/format.c \
     util/log.c \
     util/loop.c \
     util/nearest.c \

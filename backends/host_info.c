@@ -10,6 +10,7 @@
 #include <string.h>
 #include "backends/internal.h"
 #include "util/error.h"
+#include "util/format.h"
 
 #define POOLS "/sys/kernel/mm/hugepages"
 
@@ -89,9 +90,8 @@ char *huge_page_sizes(void)
     qsort(sizes, count, sizeof(*sizes), by_number);
     char *text = copy_text(count ? "" : "none");
     for (uint64_t i = 0; i < count; i++) {
-        char *size = size_text(sizes[i] << 10), *longer;
-        if (asprintf(&longer, "%s%s%s", text, i ? ", " : "", size) < 0)
-            abort();
+        char *size = size_text(sizes[i] << 10);
+        char *longer = format_text("%s%s%s", text, i ? ", " : "", size);
         free(size);
         free(text);
         text = longer;

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 #include "backends/internal.h"
 #include "util/error.h"
+#include "util/format.h"
 
 #ifndef MFD_HUGE_SHIFT
 #define MFD_HUGE_SHIFT 26
@@ -36,32 +36,20 @@ static bool cannot_map(const char *path, int error, const char *why, struct erro
     return error_set(errp, "unable to map backing store for guest RAM: %s ('%s' %s)", strerror(error), path, why);
 }
 
-static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *fmt, ...)
-{
-    char *text;
-    va_list args;
-    va_start(args, fmt);
-    if (vasprintf(&text, fmt, args) < 0)
-        abort();
-    va_end(args);
-    return text;
-}
-
 // ---- making and opening
 
 static bool open_temporary(const struct memory_backend *b, struct store *s, struct error **errp)
 {
     if (b->readonly)
         return cannot_open(b->mem_path, strerror(EISDIR), errp); // as QEMU: what would there be to read
-    char *path = format("%s/ramjet_back_mem.%.80s.XXXXXX", b->mem_path, b->id);
+    char *path = format_text("%s/ramjet_back_mem.%.80s.XXXXXX", b->mem_path, b->id);
     s->fd = mkostemp(path, O_CLOEXEC);
     if (s->fd < 0)
         cannot_open(path, strerror(errno), errp);
     else
         unlink(path);
     free(path);
-    s->path = format("temporary file in %s", b->mem_path);
+    s->path = format_text("temporary file in %s", b->mem_path);
     return s->fd >= 0;
 }
 
@@ -72,7 +60,7 @@ static bool open_path(const struct memory_backend *b, struct store *s, struct er
     int flags = (b->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
     if (!stat(b->mem_path, &st) && S_ISDIR(st.st_mode))
         return open_temporary(b, s, errp);
-    s->path = format("%s", b->mem_path);
+    s->path = format_text("%s", b->mem_path);
     s->named = true;
     s->fd = open(b->mem_path, flags);
     if (s->fd < 0 && errno == ENOENT && !b->readonly) {
@@ -89,8 +77,8 @@ static bool open_memfd(const struct memory_backend *b, struct store *s, struct e
         warn_report("memory backend '%s': hugetlbsize has no meaning without hugetlb=on", b->id);
     if (b->hugetlb)
         flags |= MFD_HUGETLB | (b->hugetlbsize ? (unsigned)__builtin_ctzll(b->hugetlbsize) << MFD_HUGE_SHIFT : 0);
-    char *name = format("%.80s", b->id);
-    s->path = format("memfd");
+    char *name = format_text("%.80s", b->id);
+    s->path = format_text("memfd");
     s->fd = memfd_create(name, flags);
     free(name);
     if (s->fd >= 0)
@@ -106,8 +94,8 @@ static bool open_memfd(const struct memory_backend *b, struct store *s, struct e
 
 static bool open_shm(const struct memory_backend *b, struct store *s, struct error **errp)
 {
-    char *name = format("/ramjet-%ld-%.80s", (long)getpid(), b->id);
-    s->path = format("POSIX shared memory");
+    char *name = format_text("/ramjet-%ld-%.80s", (long)getpid(), b->id);
+    s->path = format_text("POSIX shared memory");
     s->fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (s->fd < 0)
         error_set(errp, "can't create POSIX shared memory %s: %s", name, strerror(errno));

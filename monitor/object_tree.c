@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // The tree's shape: what holds what, and which object a path means.
-#define _GNU_SOURCE // asprintf
 #include "monitor/object_tree.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "monitor/object_values.h"
 #include "target/i386/cpu.h"
 #include "util/error.h"
+#include "util/format.h"
 
 #define CHIP_NAME_MAX 32
 
@@ -28,10 +28,7 @@ static bool of_board(const struct device *d)
 
 char *object_cpu_type(struct machine *machine)
 {
-    char *text = NULL;
-    if (asprintf(&text, "%s-x86_64-cpu", cpu_model_name(pc_cpu(machine, 0)->model)) < 0)
-        abort();
-    return text;
+    return format_text("%s-x86_64-cpu", cpu_model_name(pc_cpu(machine, 0)->model));
 }
 
 // ---- the board's chips
@@ -113,15 +110,13 @@ static void region_name(const struct regions *all, size_t index, char *text, siz
 
 char *object_region_path(struct machine *machine, const struct region *region)
 {
-    char name[128] = "", *path = NULL;
+    char name[128] = "";
     struct regions all = gather_all(machine);
     for (size_t i = 0; i < all.count; i++)
         if (all.list[i] == region)
             region_name(&all, i, name, sizeof name);
     free(all.list);
-    if (asprintf(&path, "%s%s", is_window(machine, region) ? "/machine/device-memory[0]" : *name ? "/machine/unattached/" : "", name) < 0)
-        abort();
-    return path;
+    return format_text("%s%s", is_window(machine, region) ? "/machine/device-memory[0]" : *name ? "/machine/unattached/" : "", name);
 }
 
 // ---- children

@@ -2,10 +2,8 @@
 //
 // Values of the object tree: as JSON to readers, as text from writers. Each kind of object gives its values in one function, which
 // serves lists and single reads alike.
-#define _GNU_SOURCE // asprintf
 #include "monitor/object_values.h"
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +15,7 @@
 #include "hw/pc/pc.h"
 #include "target/i386/cpu.h"
 #include "util/error.h"
+#include "util/format.h"
 #include "util/state.h"
 
 // A list (fn) or the value of one property (wanted; json is where it goes).
@@ -50,18 +49,6 @@ static char *quoted(const char *text)
     return json;
 }
 
-static char *formatted(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static char *formatted(const char *fmt, ...)
-{
-    char *text = NULL;
-    va_list args;
-    va_start(args, fmt);
-    if (vasprintf(&text, fmt, args) < 0)
-        abort();
-    va_end(args);
-    return text;
-}
-
 // Is this property's value wanted? Lists it if that is what is done.
 static bool want(struct reader *r, const char *name, const char *type)
 {
@@ -73,13 +60,13 @@ static bool want(struct reader *r, const char *name, const char *type)
 static void give_bool(struct reader *r, const char *name, bool value)
 {
     if (want(r, name, "bool"))
-        r->json = formatted("%s", value ? "true" : "false");
+        r->json = format_text("%s", value ? "true" : "false");
 }
 
 static void give_number(struct reader *r, const char *name, const char *type, uint64_t value)
 {
     if (want(r, name, type))
-        r->json = formatted("%" PRIu64, value);
+        r->json = format_text("%" PRIu64, value);
 }
 
 // Takes `text`, which is malloced.
@@ -115,12 +102,12 @@ static void read_device(struct reader *r, const struct device *d)
         switch (p->type) {
         case PROPERTY_STRING: case PROPERTY_CHARDEV: r->json = quoted(text); break;
         case PROPERTY_BACKEND: {
-            char *path = formatted(*text ? "/objects/%s" : "%s", text);
+            char *path = format_text(*text ? "/objects/%s" : "%s", text);
             r->json = quoted(path);
             free(path);
             break;
         }
-        default: r->json = formatted("%s", text); break; // true, false, digits
+        default: r->json = format_text("%s", text); break; // true, false, digits
         }
         free(text);
     }
@@ -165,8 +152,8 @@ static void read_backend(struct reader *r, const struct memory_backend *backend)
             continue;
         char *text = backend_get(backend, p);
         switch (p->kind) {
-        case BACKEND_BOOL: case BACKEND_IGNORED: r->json = formatted("%s", !strcmp(text, "on") ? "true" : "false"); break;
-        case BACKEND_SIZE: case BACKEND_UINT32: r->json = formatted("%" PRIu64, (uint64_t)strtoull(text, NULL, 10)); break;
+        case BACKEND_BOOL: case BACKEND_IGNORED: r->json = format_text("%s", !strcmp(text, "on") ? "true" : "false"); break;
+        case BACKEND_SIZE: case BACKEND_UINT32: r->json = format_text("%" PRIu64, (uint64_t)strtoull(text, NULL, 10)); break;
         case BACKEND_NODES: r->json = node_list(backend); break;
         default: r->json = quoted(text); break;
         }
@@ -178,11 +165,11 @@ static void read_backend(struct reader *r, const struct memory_backend *backend)
 
 static void read_region(struct reader *r, struct machine *machine, const struct region *region)
 {
-    give_text(r, "container", "link<memory-region>", region->parent ? object_region_path(machine, region->parent) : formatted("%s", ""));
+    give_text(r, "container", "link<memory-region>", region->parent ? object_region_path(machine, region->parent) : format_text("%s", ""));
     give_number(r, "addr", "uint64", region->base);
     give_number(r, "size", "uint64", region->size);
     if (want(r, "priority", "uint32"))
-        r->json = formatted("%d", region->priority);
+        r->json = format_text("%d", region->priority);
 }
 
 static void read_backend_memory(struct reader *r, struct machine *machine, const struct memory_backend *backend)
@@ -225,11 +212,11 @@ static void read_machine(struct reader *r, struct machine *machine)
 {
     const struct pc_options *o = pc_options(machine);
     if (want(r, "memory", "MemorySizeConfiguration"))
-        r->json = formatted("{\"size\": %" PRIu64 ", \"slots\": %u, \"max-size\": %" PRIu64 "}", machine->ram_size, machine->ram_slots,
+        r->json = format_text("{\"size\": %" PRIu64 ", \"slots\": %u, \"max-size\": %" PRIu64 "}", machine->ram_size, machine->ram_slots,
                             machine->max_ram_size);
     give_text(r, "memory-backend", "link<memory-backend>",
-              numa_has_memory(pc_numa(machine)) ? formatted("%s", "") : formatted("/objects/%s", o->memory_backend ? o->memory_backend : "pc.ram"));
-    give_text(r, "acpi", "OnOffAuto", formatted("%s", machine->acpi ? "on" : "off"));
+              numa_has_memory(pc_numa(machine)) ? format_text("%s", "") : format_text("/objects/%s", o->memory_backend ? o->memory_backend : "pc.ram"));
+    give_text(r, "acpi", "OnOffAuto", format_text("%s", machine->acpi ? "on" : "off"));
 }
 
 // ---- all of them
@@ -268,13 +255,13 @@ static bool is_child(void *opaque, const char *name, const char *type, const str
 static char *path_of(const struct object *object)
 {
     switch (object->kind) {
-    case OBJECT_MACHINE: return formatted("/machine");
-    case OBJECT_PERIPHERAL: return formatted("/machine/peripheral");
-    case OBJECT_UNNAMED: return formatted("/machine/peripheral-anon");
-    case OBJECT_UNATTACHED: return formatted("/machine/unattached");
-    case OBJECT_BACKENDS: return formatted("/objects");
-    case OBJECT_BACKEND: return formatted("/objects/%s", object->backend->id);
-    default: return formatted("%s", "");
+    case OBJECT_MACHINE: return format_text("/machine");
+    case OBJECT_PERIPHERAL: return format_text("/machine/peripheral");
+    case OBJECT_UNNAMED: return format_text("/machine/peripheral-anon");
+    case OBJECT_UNATTACHED: return format_text("/machine/unattached");
+    case OBJECT_BACKENDS: return format_text("/objects");
+    case OBJECT_BACKEND: return format_text("/objects/%s", object->backend->id);
+    default: return format_text("%s", "");
     }
 }
 
@@ -291,7 +278,7 @@ char *object_get(struct machine *machine, const struct object *object, const cha
     if (!r.json)
         object_each(machine, object, is_child, &n);
     if (n.there) {
-        char *path = path_of(object), *of_child = formatted("%s/%s", path, property);
+        char *path = path_of(object), *of_child = format_text("%s/%s", path, property);
         r.json = quoted(of_child);
         free(of_child);
         free(path);

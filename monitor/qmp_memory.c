@@ -5,7 +5,6 @@
 // Backends and devices take their properties as text: JSON values are checked against the property's type (as strictly as QEMU's
 // clients know it) and then written down.
 #if HAVE_JANSSON
-#define _GNU_SOURCE // asprintf
 #include "monitor/qmp.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "hw/mem/pc_dimm.h"
 #include "hw/pc/internal.h"
 #include "monitor/internal.h"
+#include "util/format.h"
 
 #define MAX_PROPERTIES 64
 
@@ -188,9 +188,7 @@ json_t *qmp_query_memory_devices(struct machine *machine, const json_t *argument
     json_t *list = json_array();
     for (struct memory_device *m = machine->memory_devices ? machine->memory_devices->devices : NULL; m; m = m->next) {
         const struct pc_dimm *dimm = pc_dimm_of(m->device);
-        char *path = NULL;
-        if (asprintf(&path, "/objects/%s", dimm->memdev->id) < 0)
-            abort();
+        char *path = format_text("/objects/%s", dimm->memdev->id);
         json_t *data = json_pack("{s:I,s:i,s:I,s:I,s:s,s:b,s:b}", "addr", (json_int_t)m->addr, "slot", m->slot, "node", (json_int_t)dimm->node,
                                  "size", (json_int_t)m->size, "memdev", path, "hotplugged", m->device->hotplugged, "hotpluggable",
                                  m->device->type->hotpluggable);

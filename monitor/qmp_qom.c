@@ -2,7 +2,6 @@
 //
 // QMP: the tree of objects (object_tree.h), and the types that there are.
 #if HAVE_JANSSON
-#define _GNU_SOURCE // asprintf
 #include "monitor/qmp.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +9,11 @@
 #include "backends/memory_backend.h"
 #include "hw/core/device.h"
 #include "monitor/object_tree.h"
+#include "util/format.h"
 
 static bool add_property(void *opaque, const char *name, const char *type, const struct object *child)
 {
-    char *text = NULL;
-    if (asprintf(&text, child ? "child<%s>" : "%s", type) < 0)
-        abort();
+    char *text = format_text(child ? "child<%s>" : "%s", type);
     json_array_append_new(opaque, json_pack("{s:o,s:o}", "name", qmp_text(name, strlen(name)), "type", qmp_text(text, strlen(text))));
     free(text);
     return true;
