@@ -280,6 +280,7 @@ MONITOR_SRCS := \
 
 ASL_SRCS := \
     hw/acpi/dsdt.asl \
+    hw/acpi/hpet.asl \
     hw/acpi/memory.asl
 
 # Compiled for general registers only where that matters (see the Makefile).

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// ACPI tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, SSDTs for memory hotplug, MADT; SRAT and SLIT are in srat.c. [ACPI 6.4 5.2]
+// ACPI tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, HPET, SSDTs for the HPET and memory hotplug; SRAT and SLIT are in srat.c. [ACPI 6.4 5.2]
 //
 // The DSDT and the common methods of memory hotplug are compiled from hw/acpi/*.asl; the PNP0C80 device of each
 // slot is written here as AML [ACPI 6.4 20], because their number is a command-line option.
 #include <stdlib.h>
 #include <string.h>
 #include "hw/acpi/dsdt.aml.h"
+#include "hw/acpi/hpet.aml.h"
 #include "hw/acpi/memory.aml.h"
 #include "hw/pc/acpi_buffer.h"
 #include "hw/pc/internal.h"
@@ -221,6 +222,21 @@ static void put_madt(struct buffer *b, unsigned cpus)
     acpi_table_end(b, at);
 }
 
+static void put_hpet(struct buffer *b) // [IA-PC HPET 1.0a 3.2.4]
+{
+    size_t at = acpi_table_begin(b, "HPET", 1, "RMJTHPET");
+    put32(b, HPET_ID);
+    put8(b, 0);   // in memory
+    put8(b, 0);
+    put8(b, 0);
+    put8(b, 0);
+    put64(b, HPET_BASE);
+    put8(b, 0);   // number
+    put16(b, HPET_MIN_TICKS);
+    put8(b, 0);   // no promise about the rest of its page
+    acpi_table_end(b, at);
+}
+
 static void put_root(struct buffer *b, const char *signature, unsigned width, const uint64_t *tables, unsigned count)
 {
     size_t at = acpi_table_begin(b, signature, 1, "RMJTROOT");
@@ -232,7 +248,7 @@ static void put_root(struct buffer *b, const char *signature, unsigned width, co
 bool acpi_tables_build(struct pc *pc, uint8_t rsdp[RSDP_SIZE], struct error **errp)
 {
     struct buffer b = { 0 };
-    uint64_t base = pc->acpi_base, tables[9];
+    uint64_t base = pc->acpi_base, tables[11];
     unsigned count = 0;
     put(&b, "FACS", 4); // 64-byte aligned, at the start
     put32(&b, 64);
@@ -243,6 +259,10 @@ bool acpi_tables_build(struct pc *pc, uint8_t rsdp[RSDP_SIZE], struct error **er
 #define TABLE(call) do { put_align16(&b); tables[count++] = base + b.size; call; } while (0)
     TABLE(put_fadt(&b, (uint32_t)base, (uint32_t)(base + dsdt)));
     TABLE(put_madt(&b, pc->machine.cpu_count));
+    if (pc->options.hpet) {
+        TABLE(put_hpet(&b));
+        tables[count++] = base + put_compiled(&b, hpet_aml, sizeof hpet_aml);
+    }
     if (pc->numa.count) {
         struct srat_memory memory = { pc->low_ram, pc->high_ram, pc->memory_devices.base, pc->memory_devices.size };
         TABLE(put_srat(&b, &pc->numa, pc->machine.cpu_count, &memory));

@@ -18,6 +18,7 @@
 #include "hw/pc/pc.h"
 #include "hw/pci/i440fx.h"
 #include "hw/pci/piix3.h"
+#include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
 #include "target/i386/cpu.h"
@@ -42,6 +43,7 @@ struct pc {
     struct lapic_set lapics;
     struct i8254 pit;
     struct mc146818 rtc;
+    struct hpet hpet;             // with options.hpet
     struct i8042 kbc;
     struct fw_cfg fw_cfg;
     struct pci_bus pci;
@@ -74,6 +76,7 @@ bool acpi_tables_build(struct pc *pc, uint8_t rsdp[RSDP_SIZE], struct error **er
 // wires.c: the interrupt controllers with all their wires; needs cpus, memory and ports.
 void pc_build_interrupts(struct pc *pc);
 extern const struct cpu_host_ops pc_cpu_host_ops; // opaque: struct pc_cpu
+void pc_build_timers(struct pc *pc); // needs them
 void pc_a20_gate(void *pc, int pin, int level);
 void pc_reset_line(void *machine, int pin, int level);
 void pc_reset(struct pc *pc); // start.c: all chips and CPUs; after pc_start the kernel is loaded anew

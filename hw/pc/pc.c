@@ -109,8 +109,7 @@ static bool build_chips(struct pc *pc, struct error **errp)
     pci_bus_init(&pc->pci, &m->memory.root, ports);
     i440fx_init(&pc->host_bridge, &pc->pci, &m->memory, &pc->boot_ram.all);
     piix3_init(&pc->piix3, &pc->pci, pc->isa, reset);
-    i8254_init(&pc->pit, ports, &m->clock, pc->isa[0]);
-    mc146818_init(&pc->rtc, ports, &m->clock, pc->isa[8]);
+    pc_build_timers(pc);
     i8042_init(&pc->kbc, ports, pc->isa[1], pc->isa[12], a20, reset);
     if (m->input)
         i8042_attach_input(&pc->kbc, m->input);

@@ -24,7 +24,7 @@ struct pc_options {
     const char *const *numa;         // texts of -numa
     unsigned numa_count;
     const char *cpu_model;           // NULL: default
-    bool acpi;                       // -machine acpi=
+    bool acpi, hpet;                 // -machine acpi=, hpet= (off: a Linux that finds one tests the timer interrupt for 0.1 s)
     const char *kernel, *initrd, *append;
     enum boot_unpack unpack;
     struct chardev *serial[PC_MAX_SERIAL]; // NULL: port absent

@@ -32,6 +32,8 @@ void pc_reset(struct pc *pc)
     piix3_reset(&pc->piix3);
     i8254_reset(&pc->pit);
     mc146818_reset(&pc->rtc);
+    if (pc->options.hpet)
+        hpet_reset(&pc->hpet);
     i8042_reset(&pc->kbc);
     fw_cfg_reset(&pc->fw_cfg);
     for (unsigned i = 0; i < PC_MAX_SERIAL; i++)

@@ -38,6 +38,8 @@ void pc_each_state(struct machine *m, pc_state_fn *fn, void *opaque)
     fn(opaque, "pic", &i8259_pair_state, &pc->pic);
     fn(opaque, "pit", &i8254_state, &pc->pit);
     fn(opaque, "rtc", &mc146818_state, &pc->rtc);
+    if (pc->options.hpet)
+        fn(opaque, "hpet", &hpet_state, &pc->hpet);
     fn(opaque, "kbc", &i8042_state, &pc->kbc);
     fn(opaque, "fw_cfg", &fw_cfg_state, &pc->fw_cfg);
     fn(opaque, "pci", &pci_bus_state, &pc->pci);

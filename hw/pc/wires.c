@@ -130,3 +130,32 @@ void pc_build_interrupts(struct pc *pc)
     ioapic_init(&pc->ioapic, &m->memory.root, IOAPIC_BASE, 0, ioapic_message, pc);
     i8259_init(&pc->pic, &m->ports.root, (struct irq){ .set = lapic_set_extint, .opaque = &pc->lapics });
 }
+
+// ---- timers: the HPET's legacy replacement takes IRQ 0 and 8 away from PIT and RTC
+
+static void old_timer_irq(void *opaque, int pin, int level)
+{
+    struct pc *pc = opaque;
+    if (!hpet_replaces_legacy(&pc->hpet))
+        isa_irq(pc, pin, level);
+}
+
+static void legacy_replaced(void *opaque, bool on)
+{
+    isa_irq(opaque, 0, 0); // whoever drives it next makes an edge
+    isa_irq(opaque, 8, 0);
+}
+
+static void ioapic_irq(void *opaque, int pin, int level) { ioapic_set_irq(&((struct pc *)opaque)->ioapic, pin, level); }
+
+void pc_build_timers(struct pc *pc)
+{
+    struct machine *m = &pc->machine;
+    struct irq hpet_irqs[HPET_IRQS];
+    for (int i = 0; i < HPET_IRQS; i++)
+        hpet_irqs[i] = (struct irq){ .set = i == 0 || i == 8 ? isa_irq : ioapic_irq, .opaque = pc, .pin = i };
+    i8254_init(&pc->pit, &m->ports.root, &m->clock, (struct irq){ .set = old_timer_irq, .opaque = pc, .pin = 0 });
+    mc146818_init(&pc->rtc, &m->ports.root, &m->clock, (struct irq){ .set = old_timer_irq, .opaque = pc, .pin = 8 });
+    if (pc->options.hpet)
+        hpet_init(&pc->hpet, &m->memory.root, HPET_BASE, &m->clock, hpet_irqs, ioapic_message, pc, legacy_replaced, pc);
+}

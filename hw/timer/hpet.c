@@ -7,11 +7,11 @@
 #include <string.h>
 
 #define TICK_NS 10
-#define MIN_PERIOD_NS 1000
+#define MIN_PERIOD_NS (HPET_MIN_TICKS * TICK_NS)
 enum { REG_CAP = 0, REG_CONFIG = 0x10, REG_STATUS = 0x20, REG_COUNTER = 0xf0, REG_TIMERS = 0x100 };
 enum { CONFIG_ENABLE = 1, CONFIG_LEGACY = 2 };
 enum { T_LEVEL = 2, T_ENABLE = 4, T_PERIODIC = 8, T_CAN_PERIODIC = 0x10, T_64BIT = 0x20, T_SET = 0x40, T_32MODE = 0x100,
-       T_ROUTE = 0x3e00, T_FSB = 0x4000, T_CAN_FSB = 0x8000 };
+       T_ROUTE = 0x3e00, ROUTE_SHIFT = 9, T_FSB = 0x4000, T_CAN_FSB = 0x8000 };
 #define ROUTES 0xf00104ull // GSIs 2, 8, 20-23
 #define T_WRITABLE (T_LEVEL | T_ENABLE | T_PERIODIC | T_32MODE | T_ROUTE | T_FSB)
 
@@ -26,13 +26,15 @@ static uint64_t width_mask(const struct hpet_timer *t) { return t->config & T_32
 
 // ---- interrupts
 
+bool hpet_replaces_legacy(const struct hpet *h) { return h->config & CONFIG_LEGACY; }
+
 static const struct irq *wire(const struct hpet_timer *t)
 {
     const struct hpet *h = t->hpet;
-    unsigned pin = (t->config & T_ROUTE) >> 9;
     if ((h->config & CONFIG_LEGACY) && t->index < 2)
-        pin = t->index ? 8 : 0;
-    return pin < 24 ? &h->irqs[pin] : NULL;
+        return &h->irqs[t->index ? 8 : 0];
+    unsigned pin = (t->config & T_ROUTE) >> ROUTE_SHIFT;
+    return ROUTES >> pin & 1 ? &h->irqs[pin] : NULL;
 }
 
 static void deliver(struct hpet_timer *t)
@@ -110,6 +112,8 @@ static void timer_set(struct hpet_timer *t, unsigned reg, uint64_t value, uint64
     case 0x00:
         lower(t);
         mask &= T_WRITABLE | T_SET;
+        if (!(ROUTES >> ((value & T_ROUTE) >> ROUTE_SHIFT) & 1))
+            mask &= ~(uint64_t)T_ROUTE; // not offered: reads back as before, which is how a driver finds out [2.3.8]
         t->config = (t->config & ~mask) | (value & mask);
         arm(t);
         break;
@@ -130,7 +134,7 @@ static void timer_set(struct hpet_timer *t, unsigned reg, uint64_t value, uint64
 static uint64_t get(const struct hpet *h, unsigned reg)
 {
     switch (reg) {
-    case REG_CAP: return (uint64_t)HPET_PERIOD_FS << 32 | 0x8086ull << 16 | 1 << 15 | 1 << 13 | (HPET_TIMERS - 1) << 8 | 1;
+    case REG_CAP: return (uint64_t)HPET_PERIOD_FS << 32 | HPET_ID;
     case REG_CONFIG: return h->config;
     case REG_STATUS: return h->status;
     case REG_COUNTER: return counter(h);

@@ -83,8 +83,6 @@ static void edge(void *opaque)
 {
     struct i8254 *pit = opaque;
     plan(pit);
-    if (!pit->irq_enabled)
-        return;
     irq_set(&pit->irq, 0);
     irq_set(&pit->irq, 1);
 }
@@ -94,7 +92,7 @@ static void start_counting(struct i8254 *pit, struct i8254_channel *c)
     c->start = clock_now(pit->clock);
     c->ticks_paused = 0;
     if (c == &pit->channel[0]) {
-        if (pit->irq_enabled && (c->mode == 0 || c->mode == 1))
+        if (c->mode == 0 || c->mode == 1)
             irq_set(&pit->irq, 0);
         plan(pit);
     }
@@ -175,8 +173,7 @@ static void write_control(struct i8254 *pit, uint8_t value)
     c->status_latched = false;
     if (c == &pit->channel[0]) {
         plan(pit);
-        if (pit->irq_enabled)
-            irq_set(&pit->irq, c->mode != 0);
+        irq_set(&pit->irq, c->mode != 0);
     }
 }
 
@@ -246,17 +243,9 @@ static void speaker_write(void *opaque, uint64_t offset, uint64_t value, unsigne
 static const struct region_ops pit_ops = { pit_read, pit_write, 1, 1, false };
 static const struct region_ops speaker_ops = { speaker_read, speaker_write, 1, 1, false };
 
-void i8254_enable_irq(struct i8254 *pit, bool enabled)
-{
-    if (!enabled)
-        irq_set(&pit->irq, 0);
-    pit->irq_enabled = enabled;
-}
-
 void i8254_reset(struct i8254 *pit)
 {
     pit->port61 = 0;
-    pit->irq_enabled = true;
     for (int i = 0; i < 3; i++)
         pit->channel[i] = (struct i8254_channel){ .reload = 65536, .mode = 3, .access = 3, .gate = i != 2, .loaded = true,
                                                   .start = clock_now(pit->clock) };
@@ -289,7 +278,6 @@ static const struct state_field i8254_channel_state_fields[] = {
 static STATE_TABLE(i8254_channel_state);
 
 static const struct state_field i8254_state_fields[] = {
-    STATE_STRUCTS(i8254, channel, i8254_channel_state), STATE_TIMER(i8254, timer), STATE_FIELD(i8254, irq_enabled),
-    STATE_FIELD(i8254, port61),
+    STATE_STRUCTS(i8254, channel, i8254_channel_state), STATE_TIMER(i8254, timer), STATE_FIELD(i8254, port61),
 };
 STATE_TABLE(i8254_state);

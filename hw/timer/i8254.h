@@ -29,12 +29,9 @@ struct i8254 {
     struct clock *clock;
     struct timer timer;       // next edge of channel 0
     struct irq irq;           // OUT of channel 0
-    bool irq_enabled;
     uint8_t port61;
     struct region io, speaker_io;
 };
 void i8254_init(struct i8254 *pit, struct region *ports, struct clock *clock, struct irq irq);
 void i8254_reset(struct i8254 *pit);
-// The HPET's legacy replacement takes the wire away (enabled = false) or gives it back.
-void i8254_enable_irq(struct i8254 *pit, bool enabled);
 extern const struct state_table i8254_state;

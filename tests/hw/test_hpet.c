@@ -29,12 +29,14 @@ int main(void)
     set(0x10, 1);
     bench_advance(&b, 1000);
     check_eq(get(0xf0), 100, "100 MHz");
-    set(0x140, 0x1504); // timer 2: 32 bits, edge, GSI 10 (not offered, but routed as written)
+    set(0x140, 0x2b04); // timer 2: edge, GSI 21
+    set(0x140, 0x1504); // 32 bits, GSI 10, which is not offered
+    check_eq(get(0x140) & 0x3f04, 0x2b04, "a route that is not offered: the old one stays");
     set(0x148, 200);
     bench_advance(&b, 999);
-    check_eq((uint64_t)wires[10].rises, 0, "one-shot: not yet");
+    check_eq((uint64_t)wires[21].rises, 0, "one-shot: not yet");
     bench_advance(&b, 1);
-    check_eq((uint64_t)wires[10].rises, 1, "at equality");
+    check_eq((uint64_t)wires[21].rises, 1, "at equality");
     set(0x10, 3);
     check_eq((uint64_t)legacy_on, 1, "legacy replacement is announced");
     set(0x100, 0x14c); // timer 0: 32 bits, periodic, value set
