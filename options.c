@@ -191,6 +191,7 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
         return !value || run_option_deterministic(&o->run, value, errp);
     case OPT_script: o->run.script = value; return true;
     case OPT_record: return run_option_record(&o->run, value, errp);
+    case OPT_seed: return run_option_seed(&o->run, "-seed", value, errp);
     case OPT_digest_at: return run_option_digest_at(&o->run, value, errp);
     case OPT_digest_every: return run_option_digest_every(&o->run, value, errp);
     case OPT_daemonize: return o->daemonize = true;
@@ -239,7 +240,6 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
     o->pc.cpu_count = 1;
     o->pc.acpi = true;
     o->pc.rtc_base_ns = (int64_t)time(NULL) * NS_PER_SECOND;
-    o->pc.seed = 1;
     o->pc.engine.icount_shift = ICOUNT_OFF;
 #if defined(__x86_64__)
     o->pc.engine.backend = &tcg_backend_x86_64;

@@ -40,6 +40,7 @@ struct run_options {
 // Values of the options of these names (run_options.c).
 bool run_option_digest_at(struct run_options *o, const char *text, struct error **errp);
 bool run_option_digest_every(struct run_options *o, const char *text, struct error **errp);
+bool run_option_seed(struct run_options *o, const char *what, const char *text, struct error **errp); // what: for the message
 bool run_option_deterministic(struct run_options *o, const char *text, struct error **errp);
 bool run_option_limit_instructions(struct run_options *o, const char *text, struct error **errp);
 bool run_option_limit_time(struct run_options *o, const char *text, struct error **errp);

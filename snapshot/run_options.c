@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Options that say what happens at counts, and what -deterministic means for the others.
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include "hw/pc/pc.h"
 #include "snapshot/control.h"
 #include "snapshot/digest.h"
@@ -10,6 +12,7 @@
 #include "util/parse.h"
 
 #define DEFAULT_CHECKPOINT 1000000000ull
+#define DEFAULT_SEED 1
 #define DETERMINISTIC_DATE 1767225600ll // 2026-01-01T00:00:00
 
 // Next word of a comma list into a buffer; false at the end.
@@ -93,6 +96,16 @@ bool run_option_digest_every(struct run_options *o, const char *text, struct err
     return true;
 }
 
+bool run_option_seed(struct run_options *o, const char *what, const char *text, struct error **errp)
+{
+    struct error *why = NULL;
+    if (!parse_u64(text, &o->seed, &why)) {
+        error_free(why);
+        return error_set(errp, "%s expects a number, not '%s'", what, text);
+    }
+    return o->seed_given = true;
+}
+
 bool run_option_deterministic(struct run_options *o, const char *text, struct error **errp)
 {
     char word[128];
@@ -102,14 +115,10 @@ bool run_option_deterministic(struct run_options *o, const char *text, struct er
             o->deterministic = word[1] == 'n';
             continue;
         }
-        struct error *why = NULL;
         if (!seed)
             return error_set(errp, "-deterministic: Invalid parameter '%s'", word);
-        if (!parse_u64(seed, &o->seed, &why)) {
-            error_free(why);
-            return error_set(errp, "-deterministic: Parameter 'seed' expects a number, not '%s'", seed);
-        }
-        o->seed_given = true;
+        if (!run_option_seed(o, "-deterministic: Parameter 'seed'", seed, errp))
+            return false;
     }
     return true;
 }
@@ -176,8 +185,6 @@ static bool finish_deterministic(struct run_options *o, struct pc_options *pc, s
         pc->rtc_base_ns = DETERMINISTIC_DATE * NS_PER_SECOND;
     if (!o->unpack_given)
         pc->unpack = BOOT_UNPACK_HOST;
-    if (o->seed_given)
-        pc->seed = o->seed;
     return true;
 }
 
@@ -189,6 +196,15 @@ static bool counted_only(const char *option, const char *value, const struct pc_
     error_set(errp, "-%s %s: counts mean something only with the instruction clock", option, value);
     error_hint(errp, "add -deterministic, or -icount shift=N");
     return false;
+}
+
+// The seed of the guest's random numbers: as given; 1 where runs shall repeat; else the host's choice.
+static bool choose_seed(const struct run_options *o, struct pc_options *pc, struct error **errp)
+{
+    pc->seed = o->seed_given ? o->seed : DEFAULT_SEED;
+    if (o->seed_given || pc->engine.icount_shift >= 0 || getrandom(&pc->seed, sizeof pc->seed, 0) == sizeof pc->seed)
+        return true;
+    return error_set(errp, "the host gives no random numbers for the guest: %s (-seed N does without)", strerror(errno));
 }
 
 bool run_options_finish(struct run_options *o, struct pc_options *pc, struct error **errp)
@@ -208,6 +224,8 @@ bool run_options_finish(struct run_options *o, struct pc_options *pc, struct err
         error_prefix(errp, o->record ? "-record: " : "-digest-at, -digest-every: ");
         return false;
     }
+    if (!choose_seed(o, pc, errp))
+        return false;
     pc->engine.icount_sleep = o->icount_given && !o->deterministic && o->sleep_on;
     if (o->record_pace)
         pc->engine.icount_sleep = true;

@@ -61,7 +61,6 @@ struct machine {
     bool acpi, no_reboot, no_shutdown;
     enum panic_action panic;
     bool counted_time;           // virtual time is the instruction count: nothing shows the host's time
-    uint64_t seed;
     uint64_t random_state;
     enum run_state state;
     _Atomic uint32_t requests;   // enum machine_request bits

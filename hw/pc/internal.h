@@ -63,7 +63,6 @@ struct pc {
     struct boot_e820 e820[8];
     unsigned e820_count;
     struct boot_screen boot_screen; // what a kernel without firmware finds
-    uint64_t seed;
     bool started;
 };
 static inline struct pc *pc_of(struct machine *machine) { return (struct pc *)machine; }

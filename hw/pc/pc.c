@@ -163,7 +163,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->no_shutdown = options->no_shutdown;
     m->panic = options->panic;
     m->counted_time = options->engine.icount_shift >= 0;
-    m->seed = m->random_state = options->seed;
+    m->random_state = options->seed;
     m->state = RUN_STATE_PRELAUNCH;
     m->registry = (struct device_registry){ .types = user_types, .count = sizeof user_types / sizeof *user_types };
     m->hotplug = &pc_hotplug_ops;

@@ -22,6 +22,6 @@ GEN(gen_far_direct) GEN(gen_far_ret) GEN(gen_int) GEN(gen_into) GEN(gen_iret) GE
 // gen_system.c
 GEN(gen_push_seg) GEN(gen_pop_seg) GEN(gen_mov_from_seg) GEN(gen_mov_to_seg) GEN(gen_load_far) GEN(gen_bound) GEN(gen_descriptor)
 GEN(gen_store_selector) GEN(gen_load_table) GEN(gen_table_register) GEN(gen_lmsw) GEN(gen_invlpg) GEN(gen_invpcid) GEN(gen_group7_register)
-GEN(gen_clts) GEN(gen_mov_cr) GEN(gen_mov_dr) GEN(gen_msr) GEN(gen_rdtsc) GEN(gen_rdpmc) GEN(gen_cpuid) GEN(gen_in) GEN(gen_out)
+GEN(gen_clts) GEN(gen_mov_cr) GEN(gen_mov_dr) GEN(gen_msr) GEN(gen_rdtsc) GEN(gen_random) GEN(gen_rdpid) GEN(gen_rdpmc) GEN(gen_cpuid) GEN(gen_in) GEN(gen_out)
 GEN(gen_segment_base) GEN(gen_cli) GEN(gen_sti) GEN(gen_decimal)
 #undef GEN

@@ -220,6 +220,24 @@ void gen_rdtsc(struct translator *t, const struct insn *in)
         gen_call(t, H_rdtsc, IR_NONE, 1, imm(t, 0));
 }
 
+// RDRAND and RDSEED: the machine's generator always has a number, so CF is 1 and the other flags are 0.
+void gen_random(struct translator *t, const struct insn *in)
+{
+    ir_var value = ir_temp(t->ir);
+    gen_call(t, H_random, value, 0);
+    if (t->needed & F_ARITH) {
+        ir_var flags = ir_temp(t->ir);
+        ir_2(t->ir, IR_MOV, 3, flags, imm(t, F_CF));
+        gen_set_cc(t, CC_EFLAGS, 3, flags, IR_NONE, IR_NONE);
+    }
+    gen_write(t, in, 0, value);
+}
+
+void gen_rdpid(struct translator *t, const struct insn *in)
+{
+    gen_write(t, in, 0, gen_load_env(t, 3, offsetof(struct x86_cpu, tsc_aux)));
+}
+
 void gen_rdpmc(struct translator *t, const struct insn *in)
 {
     gen_raise(t, VEC_GP, true, 0); // no performance counters

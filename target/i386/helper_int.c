@@ -445,6 +445,12 @@ void helper_rdtsc(struct vcpu_head *head, uint64_t with_aux)
         cpu->regs[R_RCX] = (uint32_t)cpu->tsc_aux;
 }
 
+uint64_t helper_random(struct vcpu_head *head)
+{
+    struct x86_cpu *cpu = x86_of(head);
+    return cpu->host->random(cpu->host_opaque);
+}
+
 void helper_cpuid(struct vcpu_head *head)
 {
     struct x86_cpu *cpu = x86_of(head);

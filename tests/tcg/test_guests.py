@@ -39,12 +39,12 @@ def hmp(path, command):
     return '\n'.join(text.decode().replace('\r', '').split('\n')[1:-1])
 
 
-def run(image, backend, cpus, extra=(), counted=False):
+def run(image, backend, cpus, extra=(), counted=False, more=()):
     with tempfile.TemporaryDirectory() as d:
         sock = d + '/m'
         cmd = EMU + ['-nodefaults', '-vga', 'std', '-display', 'none', '-m', '64M,slots=2,maxmem=1G', '-smp', str(cpus), '-no-reboot',
                      '-accel', f'tcg,backend={backend}' + ''.join(',' + x for x in extra), '-kernel', image,
-                     '-serial', 'stdio', '-monitor', f'unix:{sock},server=on,wait=off', '-device', 'isa-debug-exit,iobase=0x501,iosize=2'] + (['-icount', 'shift=0'] if counted else [])
+                     '-serial', 'stdio', '-monitor', f'unix:{sock},server=on,wait=off', '-device', 'isa-debug-exit,iobase=0x501,iosize=2'] + (['-icount', 'shift=0'] if counted else []) + list(more)
         p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         os.set_blocking(p.stdout.fileno(), False)
         text, plugged, end = '', 0, time.time() + 60 * SLOW
@@ -71,6 +71,20 @@ def run(image, backend, cpus, extra=(), counted=False):
         if counted and 'time' in re.findall(r'^# (?:counted|host) (time)', text, re.M):
             assert '# counted time' in text, text[-600:]
         assert len(re.findall(r'^ok', text, re.M)) > 0, 'the guest made no checks'
+        return text
+
+
+def seeds():
+    """The numbers of random.c: the seed's where one is given or time is counted, the host's choice else."""
+    def numbers(*extra, backend='x86_64'):
+        text = run(BUILD + '/tests/tcg/guest/random.bin', backend, 1, (), False, ('-machine', 'unpack=guest', *extra))
+        return re.search('# numbers(.*)', text)[1]
+    first = numbers('-deterministic')
+    assert first == numbers('-deterministic,seed=1') == numbers('-seed', '1') == numbers('-icount', 'shift=2')
+    assert first == numbers('-deterministic', backend='interp')
+    second = numbers('-deterministic,seed=2')
+    assert second == numbers('-seed', '2', '-icount', 'shift=0', backend='interp')
+    assert len({first, second, numbers(), numbers()}) == 4, 'without a seed, the host chooses'
 
 
 def main():
@@ -92,6 +106,7 @@ def main():
         t.case(f'{name} x86_64 one instruction a block', run, image, 'x86_64', 1, ['max-insns=1'])
         t.case(f'{name} x86_64 forced flushes', run, image, 'x86_64', 1, ['flush-every=7'])
         t.case(f'{name} x86_64 unlinked, checked', run, image, 'x86_64', 1, ['chain=off', 'verify=on'])
+    t.case('random numbers by seed', seeds)
     t.done()
 
 
