@@ -41,17 +41,3 @@ uint32_t code_page_current(struct engine *e, struct vcpu_head *cpu, uint64_t pc)
     return handle;
 }
 
-static unsigned io_slot(uint64_t rip)
-{
-    return (unsigned)((rip * 0x9e3779b97f4a7c15ull) >> 52);
-}
-
-bool io_site_known(const struct engine *e, uint64_t rip)
-{
-    return e->io_sites[io_slot(rip)] == rip;
-}
-
-void io_site_note(struct engine *e, uint64_t rip)
-{
-    e->io_sites[io_slot(rip)] = rip;
-}

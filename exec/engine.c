@@ -156,11 +156,6 @@ uint32_t engine_resume_id(struct vcpu_head *cpu, uint32_t flags)
     return e->kicked || e->debug || e->options.flush_every || tables_full(e) ? 0 : engine_intern_flags(e, flags);
 }
 
-void engine_flush(struct engine *e)
-{
-    tb_flush_all(e);
-}
-
 // ---- the loop
 
 static struct tb *block_for(struct engine *e, struct vcpu_head *cpu, uint32_t flags)
@@ -477,11 +472,6 @@ void engine_run(struct engine *e, const struct engine_owner *owner)
     }
     engine_stop_time(e);
     tb_free_dead(e);
-}
-
-const struct engine_stats *engine_stats(const struct engine *e)
-{
-    return &e->stats;
 }
 
 void engine_print_stats(struct engine *e, void (*print)(void *, const char *), void *opaque)

@@ -25,10 +25,10 @@ struct engine_target {
     uint32_t (*block_flags)(struct vcpu_head *cpu);
     uint32_t one_insn, shadow;
     // Translate at rip. page: bytes from rip to the end of its page; next: start of the following page, or NULL.
-    // io_stop: end the block after that many instructions (0: no limit). Returns the bytes of guest code used.
+    // Returns the bytes of guest code used.
     unsigned (*translate)(struct vcpu_head *cpu, struct ir_block *ir, const uint8_t *page, unsigned available,
                           const uint8_t *next, unsigned next_available, uint64_t rip, uint32_t flags, unsigned max_insns,
-                          bool *kills_flags, unsigned io_stop);
+                          bool *kills_flags);
     // The exception recorded when EXIT_FAULT came back. Counts one instruction.
     void (*deliver)(struct vcpu_head *cpu);
     // head.pending is not zero, or the vCPU is halted: take interrupts, resets. Returns false while the vCPU has nothing
@@ -103,8 +103,6 @@ uint32_t engine_intern_flags(struct engine *engine, uint32_t flags);
 // For a helper that changed what block flags depend on, at the end of its instruction with head.rip set: the id of flags for
 // IR_RESUME to go on without the loop, or 0 when the loop must look first. The target has looked at head.pending and head.trap.
 uint32_t engine_resume_id(struct vcpu_head *cpu, uint32_t flags);
-void engine_flush(struct engine *engine); // drops all translations and derived mappings; not from generated code
-const struct engine_stats *engine_stats(const struct engine *engine);
 void engine_print_stats(struct engine *engine, void (*print)(void *, const char *), void *opaque); // info jit
 
 // ---- for targets, below generated code. Compiled for general registers only, no libc.

@@ -93,8 +93,6 @@ struct engine {
     struct tb *graveyard;         // dead blocks, freed at the top of the loop (through incoming)
     uint32_t flag_keys[FLAGS_LIMIT], flag_count;
     uint16_t flag_hash[FLAGS_SLOTS];
-    // I/O sites: known places where an access reaches a device
-    uint64_t io_sites[4096];
     // time
     int64_t time_base, host_base;
     bool time_running;
@@ -149,5 +147,3 @@ uint32_t code_page_handle(struct engine *e, uint64_t va, struct ram_block *ram, 
 // Handle of the page at linear address pc in cpu's current context; walks when it is not known (may fault).
 uint32_t code_page_current(struct engine *e, struct vcpu_head *cpu, uint64_t pc);
 // I/O site memory
-bool io_site_known(const struct engine *e, uint64_t rip);
-void io_site_note(struct engine *e, uint64_t rip);

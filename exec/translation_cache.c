@@ -437,7 +437,7 @@ struct tb *tb_translate(struct engine *e, struct vcpu_head *cpu, uint64_t rip, u
     unsigned used;
 retry:
     do {
-        used = e->target->translate(cpu, ir, bytes, available, next, next ? PAGE_SIZE : 0, rip, flags, max, &kills, 0);
+        used = e->target->translate(cpu, ir, bytes, available, next, next ? PAGE_SIZE : 0, rip, flags, max, &kills);
         max = max > 1 ? max / 2 : 1;
     } while (ir->overflow);
     if (e->debug && (max = debug_block_limit(e, ir, cpu->code_base)) < ir->insn_count)

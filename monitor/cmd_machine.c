@@ -51,6 +51,12 @@ bool cmd_system_powerdown(struct machine *machine, char *arguments, const struct
     return true;
 }
 
+bool cmd_nmi(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+{
+    pc_inject_nmi(machine);
+    return true;
+}
+
 bool cmd_gdbserver(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
     const char *device = next_word(&arguments);

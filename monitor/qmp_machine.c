@@ -55,6 +55,12 @@ json_t *qmp_system_powerdown(struct machine *machine, const json_t *arguments, s
     return json_object();
 }
 
+json_t *qmp_inject_nmi(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    pc_inject_nmi(machine);
+    return json_object();
+}
+
 json_t *qmp_query_status(struct machine *machine, const json_t *arguments, struct error **errp)
 {
     static const char *const names[] = { "prelaunch", "running", "paused", "shutdown", "internal-error", "guest-panicked" };

@@ -30,7 +30,6 @@ static struct chunk first_chunk;
 static void (*exit_callback)(void);
 static struct sigaction previous;
 static atomic_flag ending = ATOMIC_FLAG_INIT;
-static __thread void *thread_stack;
 
 // ---- the table
 
@@ -168,32 +167,23 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
     _exit(1);
 }
 
-void ram_guard_install(void (*before_exit)(void))
-{
-    struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK };
-    exit_callback = before_exit;
-    ram_guard_enter_thread();
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, &previous);
-}
-
-void ram_guard_enter_thread(void)
+// A signal stack of this thread's own, unless it has one.
+static void enter_thread(void)
 {
     stack_t now;
-    if (thread_stack || (!sigaltstack(NULL, &now) && !(now.ss_flags & SS_DISABLE)))
+    if (!sigaltstack(NULL, &now) && !(now.ss_flags & SS_DISABLE))
         return; // a sanitizer's does as well
     void *p = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return; // the handler then runs on the thread's own stack
-    thread_stack = p;
     sigaltstack(&(stack_t){ .ss_sp = p, .ss_size = STACK_SIZE }, NULL);
 }
 
-void ram_guard_leave_thread(void)
+void ram_guard_install(void (*before_exit)(void))
 {
-    if (!thread_stack)
-        return;
-    sigaltstack(&(stack_t){ .ss_flags = SS_DISABLE }, NULL);
-    munmap(thread_stack, STACK_SIZE);
-    thread_stack = NULL;
+    struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    exit_callback = before_exit;
+    enter_thread();
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, &previous);
 }

@@ -24,6 +24,3 @@ void ram_guard_remove(void *handle);
 // Installs the handler, with a stack of its own for this thread. before_exit is called inside the handler: async-signal-safe
 // functions only; may be NULL. A SIGBUS elsewhere goes to the handler that was there before.
 void ram_guard_install(void (*before_exit)(void));
-// For other threads that touch guest memory (vCPUs, I/O): a signal stack from here to leave.
-void ram_guard_enter_thread(void);
-void ram_guard_leave_thread(void);

@@ -267,13 +267,6 @@ void tlb_machine_free(struct tlb_machine *tlb)
     free(tlb);
 }
 
-void tlb_for_each_context(struct tlb_machine *tlb, void (*fn)(void *opaque, struct tlb_context *), void *opaque)
-{
-    for (unsigned i = 0; i < context_count(tlb); i++)
-        if (tlb->groups[i / VIEW_COUNT].used)
-            fn(opaque, &tlb->contexts[i]);
-}
-
 // ---- drops
 
 void tlb_reset_all(struct tlb_machine *tlb)

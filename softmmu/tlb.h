@@ -167,7 +167,6 @@ void tlb_protect_page(struct tlb_machine *tlb, struct ram_block *block, uint64_t
 void tlb_enter_code(struct tlb_context *context, uint64_t rip, uint32_t handle);
 // Remove a block's entry from the jump caches of all contexts.
 void tlb_drop_jump(struct tlb_machine *tlb, uint64_t key, uint64_t rip);
-void tlb_for_each_context(struct tlb_machine *tlb, void (*fn)(void *opaque, struct tlb_context *), void *opaque);
 
 // ---- softmmu/ldst.c: the one slow path. Virtual accesses of the current view, size_log2 0..3 (4: pairs below).
 // Faults and I/O leave do not return (cpu->site must be set, or 0 with exact state).

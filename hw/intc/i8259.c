@@ -98,11 +98,6 @@ int i8259_acknowledge(struct i8259_pair *pic)
     return vector;
 }
 
-bool i8259_has_interrupt(const struct i8259_pair *pic)
-{
-    return pic->output_level;
-}
-
 static void initialize(struct i8259 *chip, uint8_t icw1)
 {
     // Lines that are up stay known, so that only a new edge is a request [8259A: ICW1 resets the edge sense].

@@ -34,5 +34,4 @@ void i8259_reset(struct i8259_pair *pic);
 void i8259_set_irq(void *opaque, int pin, int level);
 // INTA cycle: the vector (spurious: IRQ 7 of the chip).
 int i8259_acknowledge(struct i8259_pair *pic);
-bool i8259_has_interrupt(const struct i8259_pair *pic);
 extern const struct state_table i8259_pair_state;

@@ -179,11 +179,6 @@ static void add_little_endian(struct fw_cfg *fw, uint16_t key, uint64_t value, u
 void fw_cfg_add_u16(struct fw_cfg *fw, uint16_t key, uint16_t value) { add_little_endian(fw, key, value, 2); }
 void fw_cfg_add_u32(struct fw_cfg *fw, uint16_t key, uint32_t value) { add_little_endian(fw, key, value, 4); }
 void fw_cfg_add_u64(struct fw_cfg *fw, uint16_t key, uint64_t value) { add_little_endian(fw, key, value, 8); }
-void fw_cfg_add_string(struct fw_cfg *fw, uint16_t key, const char *text)
-{
-    fw_cfg_add_copy(fw, key, text, (uint32_t)strlen(text) + 1);
-}
-
 // The directory: count, then {size, key, reserved, name[56]} each, sizes and keys big-endian.
 static void write_directory(struct fw_cfg *fw)
 {

@@ -52,7 +52,6 @@ void fw_cfg_add_copy(struct fw_cfg *fw, uint16_t key, const void *data, uint32_t
 void fw_cfg_add_u16(struct fw_cfg *fw, uint16_t key, uint16_t value);
 void fw_cfg_add_u32(struct fw_cfg *fw, uint16_t key, uint32_t value);
 void fw_cfg_add_u64(struct fw_cfg *fw, uint16_t key, uint64_t value);
-void fw_cfg_add_string(struct fw_cfg *fw, uint16_t key, const char *text); // with its 0
 // A named file; the bytes are copied. Refuses names of 56 or more characters, duplicates, and too many files.
 bool fw_cfg_add_file(struct fw_cfg *fw, const char *name, const void *data, uint32_t size, struct error **errp);
 // As above over the caller's bytes, guest-writable when `writable`, with callbacks (each may be NULL).

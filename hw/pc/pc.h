@@ -53,6 +53,7 @@ bool pc_start(struct machine *machine, struct error **errp);
 int pc_run(struct machine *machine);
 void pc_stop(struct machine *machine);     // pause; EVENT_STOP
 void pc_continue(struct machine *machine); // EVENT_RESUME
+void pc_inject_nmi(struct machine *machine); // on the NMI wire of each local APIC, as a board's button does
 const struct pc_options *pc_options(struct machine *machine); // as they were given
 struct engine *pc_engine(struct machine *machine);
 struct x86_cpu *pc_cpu(struct machine *machine, unsigned index);

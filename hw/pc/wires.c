@@ -133,6 +133,12 @@ void pc_build_interrupts(struct pc *pc)
     i8259_init(&pc->pic, &m->ports.root, (struct irq){ .set = lapic_set_extint, .opaque = &pc->lapics });
 }
 
+void pc_inject_nmi(struct machine *m)
+{
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        lapic_nmi(&pc_of(m)->lapics, i);
+}
+
 // ---- timers: the HPET's legacy replacement takes IRQ 0 and 8 away from PIT and RTC
 
 static void old_timer_irq(void *opaque, int pin, int level)

@@ -137,10 +137,10 @@ static uint32_t target_intern(void *engine, uint32_t flags)
 
 static unsigned target_translate(struct vcpu_head *head, struct ir_block *ir, const uint8_t *page, unsigned available,
                                  const uint8_t *next, unsigned next_available, uint64_t rip, uint32_t flags, unsigned max_insns,
-                                 bool *kills_flags, unsigned io_stop)
+                                 bool *kills_flags)
 {
     struct translator t = { .ir = ir, .intern = target_intern, .opaque = head->engine };
-    return translate_block(&t, page, available, next, next_available, rip, flags, max_insns, kills_flags, (uint16_t)io_stop);
+    return translate_block(&t, page, available, next, next_available, rip, flags, max_insns, kills_flags);
 }
 
 static void target_deliver(struct vcpu_head *head)

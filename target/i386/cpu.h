@@ -272,7 +272,6 @@ bool cpu_serve_traps(struct x86_cpu *cpu);              // of the instruction be
 bool cpu_serve_code_breakpoint(struct x86_cpu *cpu);    // of the instruction at rip; comes after them
 void cpu_drop_traps(struct x86_cpu *cpu);               // the instruction faulted
 // Use C state from head.site (rip, flags) when set, then site = 0. Filled by exec/ through head... (exec/restore.c)
-void cpu_restore_site(struct x86_cpu *cpu);
 // May an interrupt be taken now (IF, inhibit)?
 static inline bool cpu_interruptible(const struct x86_cpu *cpu) { return (cpu->eflags & F_IF) && !cpu->inhibit; }
 

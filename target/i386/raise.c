@@ -44,7 +44,3 @@ void cpu_raise_software(struct x86_cpu *cpu, uint8_t vector, uint64_t next_rip)
     cpu_leave_with_exception(cpu);
 }
 
-void cpu_restore_site(struct x86_cpu *cpu)
-{
-    engine_restore_site(&cpu->head);
-}

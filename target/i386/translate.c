@@ -173,7 +173,7 @@ static void gen_instruction(struct translator *t, unsigned i)
 }
 
 unsigned translate_block(struct translator *t, const uint8_t *page_bytes, size_t available, const uint8_t *next_bytes, size_t next_available,
-                         uint64_t rip, uint32_t flags, unsigned max_insns, bool *kills_flags, uint16_t io_stop)
+                         uint64_t rip, uint32_t flags, unsigned max_insns, bool *kills_flags)
 {
     struct insn insns[MAX_BLOCK_INSNS];
     struct window w = { page_bytes, next_bytes, available, next_available };
@@ -181,8 +181,6 @@ unsigned translate_block(struct translator *t, const uint8_t *page_bytes, size_t
     unsigned done = 0;
     if (max_insns > MAX_BLOCK_INSNS)
         max_insns = MAX_BLOCK_INSNS;
-    if (io_stop && io_stop < max_insns)
-        max_insns = io_stop;
     if (flags & (BF_TF | BF_INHIBIT | BF_ONE_INSN | BF_BREAKPOINT))
         max_insns = 1;
     ir_block_clear(t->ir);

@@ -53,8 +53,7 @@ struct code_window { const uint8_t *bytes; size_t available; const uint8_t *next
 // raises #UD. get_code fetches bytes without side effects beyond the first page (NULL: not mapped: the block ends before
 // an instruction that would need it, or raises when it is the first).
 unsigned translate_block(struct translator *t, const uint8_t *page_bytes, size_t available, const uint8_t *next_bytes,
-                         size_t next_available, uint64_t rip, uint32_t flags, unsigned max_insns, bool *kills_flags,
-                         uint16_t io_stop /* end the block after this many instructions, 0: no limit */);
+                         size_t next_available, uint64_t rip, uint32_t flags, unsigned max_insns, bool *kills_flags);
 
 // ---- for gen_*.c
 uint16_t gen_site(struct translator *t);  // site of the current instruction

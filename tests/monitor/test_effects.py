@@ -22,7 +22,7 @@ ARGS = ['-deterministic', '-S', '-m', '128M,slots=2,maxmem=1G', '-nodefaults', '
 
 LINES = {  # a line for each command of the human monitor; {dir}: a directory
     'help': 'help info', 'info': 'info status', 'quit': 'quit', 'stop': 'stop', 'cont': 'cont', 'system_reset': 'system_reset',
-    'system_powerdown': 'system_powerdown', 'screendump': 'screendump {dir}/a.ppm', 'x': 'x/4xb 0xfffffff0', 'xp': 'xp /4xb 0x100000',
+    'system_powerdown': 'system_powerdown', 'nmi': 'nmi', 'screendump': 'screendump {dir}/a.ppm', 'x': 'x/4xb 0xfffffff0', 'xp': 'xp /4xb 0x100000',
     'gpa2hva': 'gpa2hva 0x100000', 'gva2gpa': 'gva2gpa 0x100000', 'memsave': 'memsave 0x100000 16 {dir}/v', 'pmemsave': 'pmemsave 0x100000 16 {dir}/p',
     'qom_list': 'qom_list /objects', 'qom_get': 'qom_get /objects/pc.ram size', 'qom_set': 'qom_set /objects/pc.ram merge false', 'print': 'print/x $rip', 'object_add': 'object_add memory-backend-ram,id=m1,size=128M', 'object_del': 'object_del m1',
     'device_add': 'device_add pc-dimm,id=d1,memdev=m1', 'device_del': 'device_del d1', 'gdbserver': 'gdbserver unix:{dir}/gdb',
