@@ -94,6 +94,7 @@ static bool cpu_read_apic_msr(void *opaque, uint32_t msr, uint64_t *v) { return 
 static int cpu_write_apic_msr(void *opaque, uint32_t msr, uint64_t v) { return lapic_write_msr(((struct pc_cpu *)opaque)->lapic, msr, v); }
 static int64_t cpu_time(void *opaque) { return clock_now(&((struct pc_cpu *)opaque)->pc->machine.clock); }
 
+static void cpu_tsc_changed(void *opaque) { lapic_tsc_changed(((struct pc_cpu *)opaque)->lapic); }
 static uint64_t cpu_random(void *opaque) { return machine_random(&((struct pc_cpu *)opaque)->pc->machine); }
 
 static void cpu_triple_fault(void *opaque)
@@ -113,7 +114,7 @@ static void cpu_ferr(void *opaque)
 
 const struct cpu_host_ops pc_cpu_host_ops = {
     .acknowledge = cpu_acknowledge, .has_interrupt = cpu_has_interrupt, .read_cr8 = cpu_read_cr8, .write_cr8 = cpu_write_cr8,
-    .read_msr = cpu_read_apic_msr, .write_msr = cpu_write_apic_msr, .triple_fault = cpu_triple_fault, .time_ns = cpu_time, .random = cpu_random,
+    .read_msr = cpu_read_apic_msr, .write_msr = cpu_write_apic_msr, .triple_fault = cpu_triple_fault, .time_ns = cpu_time, .tsc_changed = cpu_tsc_changed, .random = cpu_random,
     .ferr = cpu_ferr,
 };
 

@@ -113,6 +113,7 @@ struct cpu_host_ops {
     int (*write_msr)(void *opaque, uint32_t msr, uint64_t value);   // 1 done, 0 not mine, -1 #GP
     void (*halted)(void *opaque);
     void (*triple_fault)(void *opaque);
+    void (*tsc_changed)(void *opaque);     // TSC or TSC_ADJUST was written: a deadline in it is at another time
     uint64_t (*random)(void *opaque);      // for RDRAND, RDSEED
     int64_t (*time_ns)(void *opaque);      // virtual time, for RDTSC
     void (*ferr)(void *opaque);            // x87 error on IRQ 13 (CR0.NE = 0)

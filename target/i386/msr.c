@@ -106,6 +106,8 @@ void cpu_write_msr(struct x86_cpu *cpu, uint32_t msr, uint64_t value)
         if ((msr == MSR_XSS && value) || (msr == MSR_PAT && !pat_is_good(value)))
             cpu_raise_error(cpu, VEC_GP, 0);
         *field = value;
+        if (msr == MSR_TSC_ADJUST)
+            cpu->host->tsc_changed(cpu->host_opaque);
         return;
     }
     switch (msr) {
@@ -114,6 +116,7 @@ void cpu_write_msr(struct x86_cpu *cpu, uint32_t msr, uint64_t value)
         return;
     case MSR_TSC:
         cpu->tsc_adjust += value - cpu_read_tsc(cpu);
+        cpu->host->tsc_changed(cpu->host_opaque);
         return;
     case MSR_UCODE_REV: case MSR_MCG_STATUS: case MSR_MCG_CTL: case MSR_DEBUGCTL: case MSR_SYSCFG: case MSR_HWCR: case MSR_PRED_CMD:
     case MSR_DE_CFG: case MSR_PERF_STATUS:

@@ -330,6 +330,25 @@ static void priorities(void)
     check("two kinds pending: the higher first, equal ones once", seen_count << 16 | seen[0].vector << 8 | seen[1].vector, 2 << 16 | 0xa0 << 8 | 0x50);
 }
 
+// A deadline is a value of the TSC: whoever moves that moves the moment.
+static void tsc_deadline(void)
+{
+    apic_write(0x320, 2 << 17 | TIMER);
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t far = rdmsr(0x10) + (1ull << 50);
+        start(0);
+        wrmsr(0x6e0, far);
+        asm volatile("sti; nop; cli" ::: "memory");
+        check("a deadline a week ahead", seen_count, 0);
+        wrmsr(i ? 0x3b : 0x10, i ? rdmsr(0x3b) + (1ull << 50) : far);
+        for (unsigned n = 0; n < 100000 && !seen_count; n++)
+            asm volatile("sti; pause; cli" ::: "memory");
+        check(i ? "TSC_ADJUST brings it" : "the TSC written to it", seen_count << 8 | seen[0].vector, 1 << 8 | TIMER);
+        check("and it is spent", rdmsr(0x6e0), 0);
+    }
+    apic_write(0x320, TIMER);
+}
+
 static void pic_timer(void)
 {
     static const uint8_t master[] = { 0x20, 4, 1 }, slave[] = { 0x28, 2, 1 };
@@ -517,6 +536,7 @@ int guest_main(void)
     sweep_counts();
     counts();
     priorities();
+    tsc_deadline();
     pic_timer();
     nmi();
     gates();
