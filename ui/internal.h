@@ -183,7 +183,7 @@ struct ui {
     unsigned picture_width, picture_height;
     struct rect picture_place;
     // Memory tab
-    int memory_scroll, memory_rows;
+    int memory_scroll;
     int map_at;                // region under the pointer, -1: none
     struct rect map_places[UI_REGIONS * 2 + 1];
     unsigned map_count;

@@ -121,6 +121,8 @@ static void draw_map(struct ui *ui)
 
 static const uint64_t sizes[] = { 128 * MIB, 256 * MIB, 512 * MIB, GIB, 2 * GIB, 4 * GIB, 8 * GIB };
 
+#define GAP(ui) (2 * (ui)->unit) // between rows
+
 static bool slot_free(const struct ui_facts *f)
 {
     unsigned used = 0;
@@ -129,13 +131,60 @@ static bool slot_free(const struct ui_facts *f)
     return used < f->slots;
 }
 
-static int row_height(const struct ui *ui) { return 2 * ui->font.height + 10 * ui->unit; } // two lines of text
-
 static struct rect list_rect(const struct ui *ui)
 {
     struct rect m = map_rect(ui);
     int top = m.y + m.h + ui->font.height * 4 + 26 * ui->unit;
     return (struct rect){ m.x, top, m.w, ui->content.y + ui->content.h - top - 4 * ui->unit };
+}
+
+static const struct ui_dimm *dimm_in(const struct ui *ui, unsigned slot)
+{
+    for (unsigned i = 0; i < ui->facts.dimm_count; i++)
+        if (ui->facts.dimms[i].slot == (int)slot)
+            return &ui->facts.dimms[i];
+    return NULL;
+}
+
+// What a row says, between the slot's number and the button.
+static struct rect words_rect(const struct ui *ui, struct rect row)
+{
+    int left = 8 * ui->unit + 9 * ui->font.width, right = button_width(ui, "Eject") + 12 * ui->unit;
+    return (struct rect){ row.x + left, row.y, row.w - left - right, row.h };
+}
+
+// Bytes of text on one line of so many characters, broken at a space where there is one.
+static size_t line_length(const char *text, int characters)
+{
+    size_t most = characters > 8 ? (size_t)characters : 8, n = strlen(text);
+    if (n <= most)
+        return n;
+    for (n = most; n > most / 2; n--)
+        if (text[n] == ' ')
+            return n;
+    return most;
+}
+
+// An empty slot has one line; a DIMM two, and as many as its reason needs.
+static int row_height(const struct ui *ui, unsigned slot)
+{
+    const struct ui_dimm *d = dimm_in(ui, slot);
+    int lines = d ? 2 : 1, characters = words_rect(ui, list_rect(ui)).w / ui->font.width;
+    size_t length;
+    for (const char *line = d ? d->reason : ""; *line; line += length + (line[length] == ' ')) {
+        length = line_length(line, characters);
+        lines++;
+    }
+    return lines * ui->font.height + 8 * ui->unit + GAP(ui);
+}
+
+// How far down the list can be scrolled: the last slot is at the bottom then.
+static int last_scroll(const struct ui *ui, int height)
+{
+    int first = (int)ui->facts.slots;
+    while (first > 0 && (height -= row_height(ui, (unsigned)first - 1)) >= 0)
+        first--;
+    return first < (int)ui->facts.slots ? first : first ? first - 1 : 0;
 }
 
 void memory_tab_layout(struct ui *ui)
@@ -153,51 +202,55 @@ void memory_tab_layout(struct ui *ui)
         button_add(ui, (struct rect){ x, y, w, h }, sizes[i] > ui->facts.pluggable || !slot_free(&ui->facts), 0, id, label);
         x += w + 4 * ui->unit;
     }
-    int row = row_height(ui);
-    ui->memory_rows = list.h > row ? list.h / row : 1;
-    int most = (int)ui->facts.slots - ui->memory_rows;
-    if (ui->memory_scroll > most)
-        ui->memory_scroll = most;
-    if (ui->memory_scroll < 0)
-        ui->memory_scroll = 0;
-    for (unsigned i = 0; i < ui->facts.dimm_count; i++) {
-        const struct ui_dimm *d = &ui->facts.dimms[i];
-        int at = d->slot - ui->memory_scroll, w = button_width(ui, "Eject");
+    int most = last_scroll(ui, list.h);
+    ui->memory_scroll = ui->memory_scroll > most ? most : ui->memory_scroll < 0 ? 0 : ui->memory_scroll;
+    int row;
+    for (unsigned slot = (unsigned)ui->memory_scroll; slot < ui->facts.slots && list.h > 0; slot++, list.y += row, list.h -= row) {
+        const struct ui_dimm *d = dimm_in(ui, slot);
+        int w = button_width(ui, "Eject"), button = ui->font.height + 4 * ui->unit;
         char id[80];
-        if (at < 0 || at >= ui->memory_rows || !*d->id)
+        row = row_height(ui, slot);
+        if (!d || !*d->id || row > list.h)
             continue;
         snprintf(id, sizeof id, "eject-%s", d->id);
-        button_add(ui, (struct rect){ list.x + list.w - w - 6 * ui->unit, list.y + at * row + (row - ui->font.height) / 2 - 3 * ui->unit, w, ui->font.height + 4 * ui->unit }, d->leaving, 0, id, "Eject");
+        button_add(ui, (struct rect){ list.x + list.w - w - 6 * ui->unit, list.y + (row - GAP(ui) - button) / 2, w, button }, d->leaving, 0, id, "Eject");
     }
+}
+
+static uint32_t state_colour(const struct ui_dimm *d)
+{
+    return d->leaving || *d->reason ? COLOUR_WARN : kinds[UI_DIMM].colour;
 }
 
 static void draw_slot(struct ui *ui, struct rect r, unsigned slot)
 {
     const struct font *f = &ui->font;
-    const struct ui_dimm *d = NULL;
+    const struct ui_dimm *d = dimm_in(ui, slot);
     char text[256], size[32];
-    for (unsigned i = 0; i < ui->facts.dimm_count; i++)
-        if (ui->facts.dimms[i].slot == (int)slot)
-            d = &ui->facts.dimms[i];
-    int y = r.y + 3 * ui->unit, x = r.x + 8 * ui->unit, second;
-    draw_fill(&ui->canvas, r, d ? 0x1d3327 : HOLE_COLOUR);
-    draw_fill(&ui->canvas, (struct rect){ r.x, r.y, 3 * ui->unit, r.h }, d ? kinds[UI_DIMM].colour : COLOUR_LINE);
+    int y = r.y + 3 * ui->unit, x;
+    draw_fill(&ui->canvas, r, !d ? HOLE_COLOUR : *d->reason ? 0x332d1d : 0x1d3327);
+    draw_fill(&ui->canvas, (struct rect){ r.x, r.y, 3 * ui->unit, r.h }, d ? state_colour(d) : COLOUR_LINE);
     snprintf(text, sizeof text, "slot %-3u", slot);
-    x = second = draw_text(&ui->canvas, f, r, x, y, text, COLOUR_DIM) + f->width;
+    draw_text(&ui->canvas, f, r, r.x + 8 * ui->unit, y, text, COLOUR_DIM);
+    struct rect words = words_rect(ui, r);
     if (!d) {
-        draw_text(&ui->canvas, f, r, x, y, "empty", 0x6f7b87);
+        draw_text(&ui->canvas, f, r, words.x, y, "empty", 0x6f7b87);
         return;
     }
-    struct rect left = r;
-    left.w -= button_width(ui, "Eject") + 12 * ui->unit;
     ui_size_text(size, sizeof size, d->size);
     snprintf(text, sizeof text, "%-9s", size);
-    x = draw_text(&ui->canvas, f, left, x, y, text, 0xffffff);
+    x = draw_text(&ui->canvas, f, words, words.x, y, text, 0xffffff);
     snprintf(text, sizeof text, "%s at 0x%llx, backend %s, node %u", *d->id ? d->id : "(no name)", (unsigned long long)d->addr, d->backend, d->node);
-    draw_text(&ui->canvas, f, left, x + f->width, y, text, COLOUR_TEXT);
-    y += f->height + ui->unit; // what the guest makes of it
-    x = draw_text(&ui->canvas, f, left, second, y, d->state, d->leaving ? COLOUR_WARN : COLOUR_DIM) + 2 * f->width;
-    draw_text(&ui->canvas, f, left, x, y, d->reason, 0x6f7b87);
+    draw_text(&ui->canvas, f, words, x + f->width, y, text, COLOUR_TEXT);
+    y += f->height + ui->unit; // what the guest makes of it, and why
+    draw_text(&ui->canvas, f, words, words.x, y, d->state, d->leaving || *d->reason ? COLOUR_WARN : COLOUR_DIM);
+    size_t length;
+    for (const char *line = d->reason; *line; line += length + (line[length] == ' ')) {
+        y += f->height;
+        length = line_length(line, words.w / f->width);
+        snprintf(text, sizeof text, "%.*s", (int)length, line);
+        draw_text(&ui->canvas, f, words, words.x, y, text, COLOUR_DIM);
+    }
 }
 
 void memory_tab_draw(struct ui *ui)
@@ -219,9 +272,12 @@ void memory_tab_draw(struct ui *ui)
     } else {
         draw_text(&ui->canvas, f, ui->content, list.x, list.y - f->height - 12 * ui->unit, "Plug a DIMM:", COLOUR_DIM);
     }
-    int row = row_height(ui);
-    for (int i = 0; i < ui->memory_rows && i + ui->memory_scroll < (int)facts->slots; i++)
-        draw_slot(ui, (struct rect){ list.x, list.y + i * row, list.w, row - 2 * ui->unit }, (unsigned)(i + ui->memory_scroll));
+    int row;
+    for (unsigned slot = (unsigned)ui->memory_scroll; slot < facts->slots && (row = row_height(ui, slot)) <= list.h; slot++) {
+        draw_slot(ui, (struct rect){ list.x, list.y, list.w, row - GAP(ui) }, slot);
+        list.y += row;
+        list.h -= row;
+    }
     for (unsigned i = 0; i < ui->button_count; i++)
         if (ui->buttons[i].place.y < ui->status_bar.y)
             button_draw(ui, &ui->buttons[i]);

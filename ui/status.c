@@ -13,11 +13,11 @@ static int put_right(struct ui *ui, int right, bool disabled, const char *id, co
 
 void status_layout(struct ui *ui)
 {
-    static const char *const scalings[] = { "Whole", "Fit", "1:1" };
+    static const char *const scalings[] = { "Scale whole", "Scale to fit", "Scale 1:1" };
     int right = ui->canvas.width - 3 * ui->unit;
     bool ended = ui->facts.state == UI_SHUT_DOWN || ui->facts.state == UI_FAILED, screen = tabs_current(ui)->kind == TAB_SCREEN;
     if (screen) {
-        right = put_right(ui, right, !ui->picture_width, "screenshot", "Shot");
+        right = put_right(ui, right, !ui->picture_width, "screenshot", "Screenshot");
         right = put_right(ui, right, !ui->picture_width, "scaling", scalings[ui->scaling]);
     }
     right = put_right(ui, right, ui->facts.state != UI_RUNNING, "power", "Power");
@@ -62,11 +62,12 @@ void status_draw(struct ui *ui)
         snprintf(text, sizeof text, "%llu.%llu MIPS", (unsigned long long)(ui->rate / 1000000), (unsigned long long)(ui->rate / 100000 % 10));
         x = draw_text(&ui->canvas, f, bar, x, y, text, COLOUR_DIM) + 2 * f->width;
     }
-    const char *hint = "";
-    if (tabs_current(ui)->terminal)
-        hint = "Ctrl-Shift-C/V copy, paste  -F find";
-    else if (tabs_current(ui)->kind == TAB_SCREEN && ui->picture_width)
-        hint = "Click: grab mouse  Ctrl-Alt-F: full screen";
-    if (x + text_width(f, hint) <= bar.x + bar.w)
-        draw_text(&ui->canvas, f, bar, x, y, hint, 0x6f7b87);
+    const struct tab *tab = tabs_current(ui);
+    static const char *const text_hints[] = { "Ctrl-Shift: C copy, V paste, F find  Shift-PgUp: scroll", "Ctrl-Shift: C copy, V paste, F find", "" };
+    static const char *const screen_hints[] = { "Click: take the mouse  Ctrl-Alt-F: full screen", "Ctrl-Alt-F: full screen", "Ctrl-Alt-F full screen", "" };
+    static const char *const no_hints[] = { "" };
+    const char *const *hint = tab->terminal ? text_hints : tab->kind == TAB_SCREEN && ui->picture_width ? screen_hints : no_hints;
+    while (**hint && x + text_width(f, *hint) > bar.x + bar.w) // the longest that there is room for
+        hint++;
+    draw_text(&ui->canvas, f, bar, x, y, *hint, 0x6f7b87);
 }

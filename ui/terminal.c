@@ -279,12 +279,14 @@ static uint32_t fore_of(const struct cell *c)
     return c->attributes & CELL_BOLD ? 0xffffff : 0xd3d8de;
 }
 
+static int shift(const struct terminal *t) { return t->finding ? t->find_shift : 0; }
+
 static void draw_row(struct terminal *t, struct canvas *canvas, int row, bool focused)
 {
     struct cell cells[t->columns];
     const struct font *f = &t->font;
     uint64_t number = terminal_top(t) + (uint64_t)row;
-    int left = t->place.x + MARGIN(t), y = t->place.y + MARGIN(t) + row * f->height;
+    int left = t->place.x + MARGIN(t), y = t->place.y + MARGIN(t) + (row - shift(t)) * f->height;
     struct rect whole = rect_cut(t->place, (struct rect){ left, y, t->columns * f->width, f->height });
     draw_fill(canvas, whole, COLOUR_BACK);
     if (!terminal_line(t, number, cells))
@@ -339,7 +341,7 @@ void terminal_draw(struct terminal *t, struct canvas *canvas, bool all, bool foc
     bool any = all = all || t->all_dirty;
     if (all)
         draw_fill(canvas, t->place, COLOUR_BACK);
-    for (int row = 0; row < t->rows; row++) {
+    for (int row = shift(t); row < t->rows; row++) {
         if (all || (t->row_dirty[row] && !t->view)) {
             draw_row(t, canvas, row, focused);
             any = true;
@@ -404,7 +406,7 @@ bool terminal_key(struct terminal *t, struct ui *ui, const struct key *key)
     if (shift && key->code == K_INSERT)
         return paste(t, true);
     if (ctrl_shift && key->code == K_F) {
-        t->finding = t->all_dirty = true;
+        terminal_find_open(t);
         return true;
     }
     if (shift && (key->code == K_PAGEUP || key->code == K_PAGEDOWN || key->code == K_HOME || key->code == K_END)) {
@@ -460,7 +462,7 @@ void terminal_pointer(struct terminal *t, const struct pointer *p)
 {
     if (!t->font.width) // not laid out so far
         return;
-    int column = (p->x - t->place.x - MARGIN(t)) / t->font.width, row = (p->y - t->place.y - MARGIN(t)) / t->font.height;
+    int column = (p->x - t->place.x - MARGIN(t)) / t->font.width, row = (p->y - t->place.y - MARGIN(t)) / t->font.height + shift(t);
     column = column < 0 ? 0 : column >= t->columns ? t->columns - 1 : column;
     row = row < 0 ? 0 : row >= t->rows ? t->rows - 1 : row;
     if (t->mouse != VTERM_PROP_MOUSE_NONE && !(p->mods & MOD_SHIFT)) { // the program in there wants it

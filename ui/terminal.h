@@ -40,6 +40,7 @@ struct terminal {
     struct point anchor, head; // head is where the pointer is; both ends belong to it
     bool selecting, selected;
     bool finding, not_found;
+    int find_shift;            // rows that the text stands higher while the line for finding covers the last FIND_ROWS
     char find[64];
 };
 static inline uint64_t terminal_top(const struct terminal *t) { return t->dropped + t->count - t->view; } // line of the top row
@@ -58,6 +59,7 @@ void joins_move(struct terminal *t, VTermRect to, VTermRect from);
 void joins_cursor(struct terminal *t, VTermPos to);
 void terminal_reflow(struct terminal *t, int columns, int rows);
 bool terminal_is_selected(const struct terminal *t, uint64_t line, int column);
+void terminal_find_open(struct terminal *t);
 bool terminal_find_key(struct terminal *t, const struct key *key);
 void terminal_find_text(struct terminal *t, const char *utf8);
 void terminal_find_draw(struct terminal *t, struct canvas *canvas);

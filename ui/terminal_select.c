@@ -118,6 +118,8 @@ void terminal_select_pointer(struct terminal *t, const struct pointer *p, struct
     }
 }
 
+#define FIND_ROWS 2 // covered by its line, which is higher than one
+
 // ---- find: from the last hit on, upwards (Enter, F3) or downwards (with Shift); case does not matter
 
 static uint32_t folded(uint32_t c)
@@ -139,6 +141,23 @@ static int find_in(const struct terminal *t, uint64_t number, const uint32_t *ne
             return i;
     }
     return -1;
+}
+
+// Have this row above the line for finding.
+static void uncover(struct terminal *t, int row)
+{
+    int last = t->rows - 1 - FIND_ROWS;
+    if (row < t->find_shift)
+        t->find_shift = row;
+    else if (row - t->find_shift > last)
+        t->find_shift = row - last;
+}
+
+void terminal_find_open(struct terminal *t)
+{
+    t->finding = t->all_dirty = true;
+    t->find_shift = 0;
+    uncover(t, t->view ? t->rows - 1 : t->cursor.row);
 }
 
 static void find(struct terminal *t, bool down, bool again)
@@ -166,6 +185,7 @@ static void find(struct terminal *t, bool down, bool again)
         t->selected = true;
         int64_t from_bottom = (int64_t)(end - 1 - at), view = from_bottom - t->rows / 2; // into the middle
         terminal_scroll(t, (int)(from_bottom < t->rows ? 0 : view) - (int)t->view);
+        uncover(t, t->rows - 1 - (int)(from_bottom - t->view));
         return;
     }
     t->not_found = true;
@@ -201,8 +221,10 @@ void terminal_find_text(struct terminal *t, const char *utf8)
 void terminal_find_draw(struct terminal *t, struct canvas *canvas)
 {
     const struct font *f = &t->font;
-    int pad = 4 * t->unit;
+    int pad = 4 * t->unit, top = t->place.y + pad + (t->rows - FIND_ROWS) * f->height; // the first row that it covers
+    struct rect under = { t->place.x, top, t->place.w, t->place.y + t->place.h - top };
     struct rect bar = { t->place.x, t->place.y + t->place.h - f->height - 2 * pad, t->place.w, f->height + 2 * pad };
+    draw_fill(canvas, under, COLOUR_BACK);
     draw_fill(canvas, bar, COLOUR_BAR);
     int x = draw_text(canvas, f, bar, bar.x + pad, bar.y + pad, "Find: ", COLOUR_DIM);
     x = draw_text(canvas, f, bar, x, bar.y + pad, t->find, COLOUR_TEXT);
@@ -223,7 +245,8 @@ void terminal_print(struct terminal *t, FILE *out)
     if (selection)
         fprintf(out, "selection %s\n", selection);
     free(selection);
-    for (int row = 0; row < t->rows; row++) {
+    int first = t->finding ? t->find_shift : 0, shown = t->rows - (t->finding ? FIND_ROWS : 0); // what can be seen
+    for (int row = first; row < first + shown; row++) {
         if (!terminal_line(t, terminal_top(t) + (uint64_t)row, cells))
             continue;
         int end = t->columns;

@@ -142,9 +142,11 @@ def scroll(d):
         w.until('the wheel', lambda: int(w.field(r'view (\d+)')[1]) == 3)
         w.key('ctrl+shift+f')
         w.until('a bar', lambda: ' finding' in w.info())
+        assert w.text().rstrip().endswith('(qemu)'), 'the prompt is above it'
         w.type('monitor - TYPE')
         w.until('found far up', lambda: 'selection monitor - type' in w.info())
         assert int(w.field(r'view (\d+)')[1]) > 100
+        assert "monitor - type 'help'" in w.text(), 'and to be seen'
         w.type('zz')
         w.until('not found', lambda: ' not-found' in w.info())
         w.key('Escape')
