@@ -154,16 +154,15 @@ static void set_size(struct terminal *t, int columns, int rows)
     vterm_set_size(t->vt, rows, columns);
 }
 
-void terminal_reflow(struct terminal *t, int columns, int rows)
+static void write_sequence(struct terminal *t, FILE *out, char **sequence, size_t *size)
 {
-    t->resizing = true;
-    t->selected = t->selecting = false;
-    if (t->alternate) { // its program draws it anew
-        set_size(t, columns, rows);
-        vterm_screen_flush_damage(t->screen);
-        t->resizing = false;
-        return;
-    }
+    fclose(out);
+    vterm_input_write(t->vt, *sequence, *size);
+    free(*sequence);
+}
+
+static void reflow_primary(struct terminal *t, int columns, int rows)
+{
     size_t cursor_row = 0, size;
     int cursor_column = 0;
     struct text text = rebreak(t, columns, &cursor_row, &cursor_column);
@@ -183,15 +182,55 @@ void terminal_reflow(struct terminal *t, int columns, int rows)
     }
     fprintf(out, "\x1b[%zu;%dH", cursor_row - top + 1, cursor_column + 1);
     put_current_pen(t, out);
-    fclose(out);
-    vterm_input_write(t->vt, sequence, size);
-    free(sequence);
-    vterm_screen_flush_damage(t->screen);
+    write_sequence(t, out, &sequence, &size);
     for (size_t i = top; i < text.count; i++) {
         if (i < top + (size_t)rows)
             t->row_joined[0][i - top] = text.lines[i]->joined;
         free(text.lines[i]);
     }
     free(text.lines);
+}
+
+// The alternate screen keeps what fits (a program behind a serial line is not told that the size changed), the shell's text beneath
+// it is broken anew: with that in front for a moment, its cursor where a program that asked for 1049 has left it.
+static void reflow_alternate(struct terminal *t, int columns, int rows)
+{
+    struct cell cells[t->columns];
+    struct text text = { 0 };
+    char *sequence;
+    size_t size;
+    VTermPos cursor = t->cursor;
+    FILE *out = open_memstream(&sequence, &size);
+    int lost = cursor.row >= rows ? cursor.row - rows + 1 : 0; // from the top, so that the cursor's row stays
+    for (int row = lost; row < t->rows && row < lost + rows; row++) {
+        bool there = terminal_line(t, terminal_end(t) - (uint64_t)(t->rows - row), cells);
+        add(&text, cells, there ? used(cells, t->columns < columns ? t->columns : columns) : 0, false);
+    }
+    fputs("\x1b[?1047h", out);
+    for (size_t i = 0; i < text.count; i++) {
+        fprintf(out, "\x1b[%zuH", i + 1);
+        put_line(out, text.lines[i]);
+        free(text.lines[i]);
+    }
+    free(text.lines);
+    fprintf(out, "\x1b[%d;%dH", cursor.row - lost + 1, (cursor.col < columns ? cursor.col : columns - 1) + 1);
+    put_current_pen(t, out);
+    static const char front[] = "\x1b[?1047l\x1b" "8", back[] = "\x1b" "7";
+    vterm_input_write(t->vt, front, sizeof front - 1);
+    vterm_screen_flush_damage(t->screen);
+    reflow_primary(t, columns, rows);
+    vterm_input_write(t->vt, back, sizeof back - 1);
+    write_sequence(t, out, &sequence, &size);
+}
+
+void terminal_reflow(struct terminal *t, int columns, int rows)
+{
+    t->resizing = true;
+    t->selected = t->selecting = false;
+    if (t->alternate)
+        reflow_alternate(t, columns, rows);
+    else
+        reflow_primary(t, columns, rows);
+    vterm_screen_flush_damage(t->screen);
     t->resizing = false;
 }

@@ -150,6 +150,38 @@ static void test_reflow(struct terminal *t)
     tap_ok(!t->alternate, "and its end");
 }
 
+// What is beneath a full-screen program is broken anew as well, and what that has drawn stays: nobody draws it again.
+static void test_alternate(void)
+{
+    struct sent sent = { .len = 0 };
+    struct terminal *t = terminal_new(send, &sent);
+    size(t, 20, 6);
+    put(t, "\x1b[H\x1b[2Jone two three four five six seven\r\n$ vi");
+    put(t, "\x1b[?1049h\x1b[H\x1b[31mred\x1b[0m\x1b[2;1Hsecond line of it.\x1b[6;1H:wq\x1b[2;4H");
+    size(t, 12, 4);
+    tap_ok(t->alternate, "still the program's screen");
+    is(t, 1, "second line", "as much of it as fits");
+    put(t, "!");
+    is(t, 1, "sec!nd line", "its cursor");
+    size(t, 40, 6);
+    put(t, "\x1b[?1049l");
+    is(t, 0, "one two three four five six seven", "the shell's line is whole again");
+    is(t, 1, "$ vi", "and its prompt");
+    put(t, "m");
+    is(t, 1, "$ vim", "with the cursor behind it");
+    size(t, 10, 6);
+    put(t, "\x1b[?1049h\x1b[Hx");
+    size(t, 40, 10);
+    size(t, 7, 5);
+    size(t, 30, 6);
+    is(t, 0, "x", "what the program drew");
+    put(t, "\x1b[?1049l!");
+    is(t, 0, "one two three four five six se", "after several sizes the shell's line");
+    is(t, 1, "ven", "in two pieces");
+    is(t, 2, "$ vim!", "and its prompt");
+    terminal_free(t);
+}
+
 // All text as lines, however they are broken; malloced.
 static char *whole_text(struct terminal *t)
 {
@@ -339,6 +371,7 @@ int main(void)
     test_text(t);
     test_scroll(t);
     test_reflow(t);
+    test_alternate();
     test_joins();
     test_keys(t, &sent);
     test_select(t);
