@@ -196,7 +196,7 @@ def pictures(w, where, why):
     w.select('Screen')
     w.type('clear; uname -srm; free -m; ls /\n')
     w.select('Serial 0')
-    w.type('clear; ls --color /sys /proc | head -n 60; uptime\n')
+    w.type('PS1=\'# \'; clear; ls --color /sys /proc/[a-z]* | head -n 60; uptime\n')
     w.until('text', lambda: 'load average' in w.text())
     w.select('Monitor')
     w.type('info status\nmemory +512M\nmemory +7G\ninfo mem')
