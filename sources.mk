@@ -274,6 +274,7 @@ MONITOR_SRCS := \
     monitor/qmp_memory.c \
     monitor/qmp_qom.c \
     monitor/qmp_scan.c \
+    monitor/qmp_schema.c \
     monitor/qmp_table.c \
     monitor/readline.c \
     monitor/ui_model.c

@@ -20,6 +20,9 @@ extern const size_t qmp_command_count;
 
 // A string of any bytes: what is not UTF-8 becomes '?'.
 json_t *qmp_text(const char *text, size_t len);
+// The next word of a row's text, as commands.def has them; false at the end and at "...".
+struct qmp_parameter { char name[32], type[8]; bool optional; };
+bool qmp_next_parameter(const char **spec, struct qmp_parameter *p);
 // Types and presence of the members; `spec` as in commands.def. arguments may be NULL (none given).
 bool qmp_check_arguments(const char *spec, const json_t *arguments, struct error **errp);
 bool qmp_wrong_type(const char *name, const char *expected, struct error **errp); // sets the error; returns false
@@ -28,6 +31,8 @@ const char *qmp_string(const json_t *arguments, const char *name); // NULL: not 
 char *qmp_device_path(const char *id, unsigned unnamed_number);
 // Data of an event of events.def; NULL: it has none.
 typedef json_t *qmp_event_data(struct machine *machine, const struct event_details *details);
+// The event i and the members of its data; NULL behind the last.
+const char *qmp_event_name(size_t i, const char **members);
 // Name of an event, NULL when QMP has none; *data: a new reference, or NULL.
 const char *qmp_event(struct machine *machine, enum machine_event event, const struct event_details *details, json_t **data);
 

@@ -51,10 +51,7 @@ bool qmp_wrong_type(const char *name, const char *expected, struct error **errp)
 
 // ---- arguments
 
-struct parameter { char name[32], type[8]; bool optional; };
-
-// The next word of the row's text; false at the end and at "...".
-static bool next_parameter(const char **spec, struct parameter *p)
+bool qmp_next_parameter(const char **spec, struct qmp_parameter *p)
 {
     const char *word = *spec + strspn(*spec, " ");
     size_t length = strcspn(word, " "), name = strcspn(word, "?: ");
@@ -71,7 +68,7 @@ static bool next_parameter(const char **spec, struct parameter *p)
     return true;
 }
 
-static bool check_type(const struct parameter *p, const json_t *value, struct error **errp)
+static bool check_type(const struct qmp_parameter *p, const json_t *value, struct error **errp)
 {
     if (!strcmp(p->type, "str"))
         return json_is_string(value) || qmp_wrong_type(p->name, "string", errp);
@@ -86,8 +83,8 @@ static bool check_type(const struct parameter *p, const json_t *value, struct er
 
 static bool is_expected(const char *spec, const char *name)
 {
-    struct parameter p;
-    while (next_parameter(&spec, &p))
+    struct qmp_parameter p;
+    while (qmp_next_parameter(&spec, &p))
         if (!strcmp(p.name, name))
             return true;
     return false;
@@ -95,8 +92,8 @@ static bool is_expected(const char *spec, const char *name)
 
 bool qmp_check_arguments(const char *spec, const json_t *arguments, struct error **errp)
 {
-    struct parameter p;
-    for (const char *rest = spec; next_parameter(&rest, &p);) {
+    struct qmp_parameter p;
+    for (const char *rest = spec; qmp_next_parameter(&rest, &p);) {
         const json_t *value = json_object_get(arguments, p.name);
         if (!value && !p.optional)
             return error_set(errp, "Parameter '%s' is missing", p.name);
@@ -172,13 +169,22 @@ static json_t *panicked(struct machine *machine, const struct event_details *d)
     return json_pack("{s:s}", "action", machine->panic == PANIC_NONE ? "run" : machine->panic == PANIC_PAUSE ? "pause" : "poweroff");
 }
 
-const char *qmp_event(struct machine *machine, enum machine_event event, const struct event_details *details, json_t **data)
-{
-    static const struct { enum machine_event event; const char *name; qmp_event_data *data; } events[] = {
-#define EVENT(event_, name_, data_) { EVENT_##event_, name_, data_ },
+static const struct { enum machine_event event; const char *name, *members; qmp_event_data *data; } events[] = {
+#define EVENT(event_, name_, members_, data_) { EVENT_##event_, name_, members_, data_ },
 #include "monitor/events.def"
 #undef EVENT
-    };
+};
+
+const char *qmp_event_name(size_t i, const char **members)
+{
+    if (i >= sizeof events / sizeof *events)
+        return NULL;
+    *members = events[i].members;
+    return events[i].name;
+}
+
+const char *qmp_event(struct machine *machine, enum machine_event event, const struct event_details *details, json_t **data)
+{
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
         if (events[i].event != event)
             continue;
