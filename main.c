@@ -12,7 +12,6 @@
 #include "consoles.h"
 #include "gdbstub/gdbstub.h"
 #include "hw/pc/pc.h"
-#include "monitor/internal.h"
 #include "monitor/monitor.h"
 #include "options.h"
 #include "snapshot/control.h"
@@ -134,7 +133,7 @@ static bool add_objects(struct options *o, struct error **errp)
     if (o->run.deterministic)
         backend_list_refuse_files(o->pc.backends, "cannot be had with -deterministic: what the file holds is no part of the command line");
     for (size_t i = 0; i < o->objects.count; i++) {
-        if (!with_option("object", o->objects.items[i], backend_new_option(o->pc.backends, o->objects.items[i], errp) != NULL, errp)) {
+        if (!with_option("object", o->objects.items[i], object_add_text(o->pc.backends, o->objects.items[i], true, errp), errp)) {
             backend_list_free(o->pc.backends);
             return false;
         }
@@ -152,10 +151,7 @@ static bool add_devices(struct session *s, struct error **errp)
         device_set_of_board(vga);
     }
     for (size_t i = 0; i < o->devices.count; i++) {
-        char *text = strdup(o->devices.items[i]);
-        bool ok = with_option("device", o->devices.items[i], device_add_text(s->machine, text, errp), errp);
-        free(text);
-        if (!ok)
+        if (!with_option("device", o->devices.items[i], device_add_text(s->machine, o->devices.items[i], errp), errp))
             return false;
     }
     return true;

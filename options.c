@@ -14,6 +14,7 @@
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/mem/pc_dimm.h"
+#include "monitor/monitor.h"
 #include "options_internal.h"
 #include "target/i386/cpu.h"
 #include "util/error.h"
@@ -56,7 +57,7 @@ static void default_vga(struct options *o)
         return;
     o->vga = "VGA";
     for (size_t i = 0; i < o->devices.count; i++)
-        if (strcspn(o->devices.items[i], ",") == 3 && !strncmp(o->devices.items[i], "VGA", 3))
+        if (device_text_is(o->devices.items[i], "VGA"))
             o->vga = NULL;
 }
 
@@ -156,6 +157,8 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
         if (device_help(value))
             return o->done = true;
         return option_list_add(&o->devices, "device", value, errp);
+    case OPT_global: return option_global(o, value, errp);
+    case OPT_set: return option_set(o, value, errp);
     case OPT_vga: return parse_vga(o, value, errp);
     case OPT_nodefaults: o->nodefaults = true; return true;
     case OPT_chardev: return help_or_list(o, &o->chardevs, "chardev", value, chardev_print_help, errp);
@@ -232,6 +235,19 @@ static bool check_daemon(const struct options *o, struct error **errp)
     return true;
 }
 
+// Of a type that this machine does not have: passed over, as QEMU does.
+static void check_globals(const struct options *o)
+{
+    for (size_t i = 0; i < o->globals.count; i++) {
+        const char *text = o->globals.items[i];
+        size_t length = strcspn(text, "."), k = 0, count = sizeof device_types / sizeof *device_types;
+        while (k < count && (strlen(device_types[k]->name) != length || strncmp(device_types[k]->name, text, length)))
+            k++;
+        if (k == count)
+            warn_report("global %.*s has invalid class name: passed over", (int)strcspn(text, "="), text);
+    }
+}
+
 bool options_parse(struct options *o, int argc, char **argv, struct error **errp)
 {
     struct memory_words words = { 0 };
@@ -276,6 +292,9 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
     if (o->daemonize && !check_daemon(o, errp))
         return false;
     default_vga(o);
+    check_globals(o);
+    o->pc.globals = o->globals.items;
+    o->pc.global_count = o->globals.count;
     o->pc.numa = o->numas.items;
     o->pc.numa_count = (unsigned)o->numas.count;
     return o->done || (option_memory_finish(o, &words, errp) && run_options_finish(&o->run, &o->pc, errp));

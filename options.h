@@ -16,7 +16,7 @@ struct mon_option { char chardev[128]; bool control, pretty; }; // -mon
 struct options {
     struct pc_options pc;
     struct run_options run;
-    struct text_list objects, numas, devices, chardevs, serials, monitors, qmps;
+    struct text_list objects, numas, devices, chardevs, serials, monitors, qmps, globals;
     bool qmp_pretty[MAX_LISTED]; // of qmps
     struct mon_option mons[MAX_MON_OPTIONS];
     size_t mon_count;

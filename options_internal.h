@@ -35,6 +35,10 @@ bool option_rtc(struct options *o, const char *text, struct error **errp);
 bool option_icount(struct options *o, const char *text, struct error **errp);
 bool option_action(struct options *o, const char *text, struct error **errp);
 
+// options_defaults.c
+bool option_global(struct options *o, const char *text, struct error **errp);
+bool option_set(struct options *o, const char *text, struct error **errp); // changes an item of one of the lists
+
 // options_absent.c: an option that is none of ours; next: the word behind it, or NULL. Warns where it is passed over.
 enum absent_option { ABSENT_UNKNOWN, ABSENT_ALONE, ABSENT_WITH_ARGUMENT, ABSENT_REFUSED };
 enum absent_option option_absent(const char *name, const char *next, struct error **errp);

@@ -266,6 +266,7 @@ MONITOR_SRCS := \
     monitor/cmd_screen.c \
     monitor/cmd_ui.c \
     monitor/hmp.c \
+    monitor/json_text.c \
     monitor/monitor.c \
     monitor/object_tree.c \
     monitor/object_values.c \
@@ -301,7 +302,7 @@ GENERAL_REGS_SRCS := \
     target/i386/raise.c \
     tcg/cc.c
 
-SRCS := consoles.c main.c options.c options_absent.c options_machine.c options_memory.c options_monitors.c options_pairs.c options_running.c \
+SRCS := consoles.c main.c options.c options_absent.c options_defaults.c options_machine.c options_memory.c options_monitors.c options_pairs.c options_running.c \
     $(UTIL_SRCS) \
     $(FPU_SRCS) \
     $(REPLAY_SRCS) \

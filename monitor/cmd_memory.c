@@ -18,7 +18,7 @@ bool cmd_object_add(struct machine *machine, char *arguments, const struct outpu
         out_printf(out, "object_add: string expected\nTry \"help object_add\" for more information\n");
         return true;
     }
-    return backend_help(arguments, out_text, (void *)out) || backend_new(machine->backends, arguments, errp) != NULL;
+    return backend_help(arguments, out_text, (void *)out) || object_add_text(machine->backends, arguments, false, errp);
 }
 
 // The DIMM with this backend, when its removal was asked for.
@@ -59,7 +59,7 @@ bool cmd_object_del(struct machine *machine, char *arguments, const struct outpu
 }
 
 // "driver,key=value,..": values may have doubled commas.
-bool device_add_text(struct machine *machine, char *text, struct error **errp)
+bool device_add_list(struct machine *machine, char *text, struct error **errp)
 {
     const char *properties[MAX_PROPERTIES][2], *driver = text, *id = NULL;
     unsigned count = 0;

@@ -37,8 +37,8 @@ enum command_effect qmp_effect(const char *line); // the same of a request of QM
 char *next_word(char **text);
 // quit: tells the clients, then asks the machine to end.
 void monitor_quit(struct machine *machine);
-// "driver,key=value,...": -device and device_add. Changes the text.
-bool device_add_text(struct machine *machine, char *text, struct error **errp);
+// "driver,key=value,...". Changes the text.
+bool device_add_list(struct machine *machine, char *text, struct error **errp);
 #define QMP(...)
 #define COMMAND(name_, alias_, effect_, arguments_, help_, ...) \
     bool cmd_##name_(struct machine *machine, char *arguments, const struct output *out, struct error **errp);

@@ -28,6 +28,11 @@ void qmp_run(struct machine *machine, const char *line);
 void monitor_run(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
 // Would the line (qmp: as JSON) take effect when the host's clock says so? Scripts have other words for that.
 bool monitor_takes_host_time(bool qmp, const char *line);
+// -object and object_add, -device and device_add: "type,name=value,...", or the arguments of the command of QMP as a JSON object.
+struct backend_list;
+bool object_add_text(struct backend_list *list, const char *text, bool command_line, struct error **errp);
+bool device_add_text(struct machine *machine, const char *text, struct error **errp);
+bool device_text_is(const char *text, const char *driver); // does it name this driver?
 // The window gets to know the machine, and follows it. Free it after the machine.
 struct monitor_ui *monitor_ui_new(struct machine *machine, struct ui *ui, struct screen *screen, struct input *input);
 // The same for a user who is there now: where input has counts of its own it waits for its count, and its output goes to stderr.

@@ -18,6 +18,9 @@ struct qmp_command {
 extern const struct qmp_command qmp_commands[];
 extern const size_t qmp_command_count;
 
+// A backend, a device by arguments that were checked against the row.
+bool qmp_add_backend(struct backend_list *list, const json_t *arguments, struct error **errp);
+bool qmp_add_device(struct machine *machine, const json_t *arguments, struct error **errp);
 // A string of any bytes: what is not UTF-8 becomes '?'.
 json_t *qmp_text(const char *text, size_t len);
 // The next word of a row's text, as commands.def has them; false at the end and at "...".

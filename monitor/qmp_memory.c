@@ -105,20 +105,24 @@ static bool add_backend_value(struct texts *t, const char *type, const char *nam
     return add_string(t, name, value, errp);
 }
 
-json_t *qmp_object_add(struct machine *machine, const json_t *arguments, struct error **errp)
+bool qmp_add_backend(struct backend_list *list, const json_t *arguments, struct error **errp)
 {
     static const char *const done[] = { "qom-type", "id", NULL };
     const char *type = qmp_string(arguments, "qom-type"), *name;
     struct texts t = { 0 };
-    json_t *value, *result = NULL;
+    json_t *value;
     bool ok = backend_type_known(type) || error_set(errp, "Parameter 'qom-type' does not accept value '%s'", type);
     ok = ok && add_string(&t, "id", json_object_get(arguments, "id"), errp);
     json_object_foreach((json_t *)arguments, name, value)
         ok = ok && (is_one_of(name, done) || add_backend_value(&t, type, name, value, errp));
-    if (ok && backend_new_from(machine->backends, type, t.names, t.values, t.count, errp))
-        result = json_object();
+    ok = ok && backend_new_from(list, type, t.names, t.values, t.count, errp);
     texts_release(&t);
-    return result;
+    return ok;
+}
+
+json_t *qmp_object_add(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    return qmp_add_backend(machine->backends, arguments, errp) ? json_object() : NULL;
 }
 
 json_t *qmp_object_del(struct machine *machine, const json_t *arguments, struct error **errp)
@@ -155,13 +159,13 @@ static bool add_device_value(struct texts *t, const struct device_type *type, co
     return add_string(t, name, value, errp);
 }
 
-json_t *qmp_device_add(struct machine *machine, const json_t *arguments, struct error **errp)
+bool qmp_add_device(struct machine *machine, const json_t *arguments, struct error **errp)
 {
     static const char *const done[] = { "driver", "id", NULL };
     const char *driver = qmp_string(arguments, "driver"), *name, *properties[MAX_PROPERTIES][2];
     const struct device_type *type = device_type_find(&machine->registry, driver);
     struct texts t = { 0 };
-    json_t *value, *result = NULL;
+    json_t *value;
     bool ok = true;
     json_object_foreach((json_t *)arguments, name, value)
         ok = ok && (!type || is_one_of(name, done) || add_device_value(&t, type, name, value, errp));
@@ -170,10 +174,14 @@ json_t *qmp_device_add(struct machine *machine, const json_t *arguments, struct 
         properties[i][1] = t.values[i];
     }
     // An unknown driver is refused there, with what may have been meant.
-    if (ok && pc_add_device(machine, driver, qmp_string(arguments, "id"), (const char *const (*)[2])properties, (unsigned)t.count, errp))
-        result = json_object();
+    ok = ok && pc_add_device(machine, driver, qmp_string(arguments, "id"), (const char *const (*)[2])properties, (unsigned)t.count, errp);
     texts_release(&t);
-    return result;
+    return ok;
+}
+
+json_t *qmp_device_add(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    return qmp_add_device(machine, arguments, errp) ? json_object() : NULL;
 }
 
 json_t *qmp_device_del(struct machine *machine, const json_t *arguments, struct error **errp)

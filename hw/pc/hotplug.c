@@ -5,6 +5,7 @@
 #include <string.h>
 #include "hw/pc/internal.h"
 #include "util/error.h"
+#include "util/format.h"
 #include "util/nearest.h"
 
 static bool check(struct machine *machine, struct device *device, struct error **errp)
@@ -88,6 +89,26 @@ static bool valid_id(const char *id)
     return id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")] == 0;
 }
 
+// Properties that -global gives to all devices of the type.
+static bool set_globals(struct device *device, struct error **errp)
+{
+    const struct pc_options *o = pc_options(device->machine);
+    size_t length = strlen(device->type->name);
+    bool ok = true;
+    for (size_t i = 0; ok && i < o->global_count; i++) {
+        const char *text = o->globals[i];
+        if (strncmp(text, device->type->name, length) || text[length] != '.')
+            continue;
+        const char *value = strchr(text, '=');
+        char *property = format_text("%.*s", (int)(value - text - (ptrdiff_t)length - 1), text + length + 1);
+        ok = device_set(device, property, value + 1, errp);
+        if (!ok)
+            error_prefix(errp, "can't apply global %s: ", text);
+        free(property);
+    }
+    return ok;
+}
+
 struct device *pc_add_device(struct machine *machine, const char *name, const char *id, const char *const (*properties)[2],
                              unsigned count, struct error **errp)
 {
@@ -106,13 +127,10 @@ struct device *pc_add_device(struct machine *machine, const char *name, const ch
     struct device *device = device_new(machine, type);
     device->id = id ? strdup(id) : NULL;
     device->hotplugged = pc_of(machine)->started;
-    for (unsigned i = 0; i < count; i++) {
-        if (!device_set(device, properties[i][0], properties[i][1], errp)) {
-            device_delete(device);
-            return NULL;
-        }
-    }
-    if (!check(machine, device, errp) || !device_realize(device, errp)) {
+    bool ok = set_globals(device, errp);
+    for (unsigned i = 0; ok && i < count; i++)
+        ok = device_set(device, properties[i][0], properties[i][1], errp);
+    if (!ok || !check(machine, device, errp) || !device_realize(device, errp)) {
         device_delete(device);
         return NULL;
     }

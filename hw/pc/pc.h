@@ -23,6 +23,8 @@ struct pc_options {
     bool mem_prealloc;               // -mem-prealloc: takes all its pages at once
     const char *const *numa;         // texts of -numa
     unsigned numa_count;
+    const char *const *globals;      // texts of -global, as driver.property=value
+    size_t global_count;
     const char *cpu_model;           // NULL: default
     bool acpi, hpet;                 // -machine acpi=, hpet= (off: a Linux that finds one tests the timer interrupt for 0.1 s)
     const char *kernel, *initrd, *append;
