@@ -19,7 +19,7 @@ static bool is_absent(const char *key)
 
 bool option_machine(struct options *o, const char *text, struct error **errp)
 {
-    static const char *const known[] = { "type", "acpi", "hpet", "unpack", "accel", "memory-backend", "mem-merge", "dump-guest-core" };
+    static const char *const known[] = { "type", "acpi", "hpet", "kaslr", "unpack", "accel", "memory-backend", "mem-merge", "dump-guest-core" };
     bool flag = true;
     struct option_pairs p;
     if (!strcmp(text, "help")) {
@@ -36,6 +36,8 @@ bool option_machine(struct options *o, const char *text, struct error **errp)
             }
         } else if (!strcmp(k->key, "acpi")) {
             ok = option_on_off("machine", k, &o->pc.acpi, errp);
+        } else if (!strcmp(k->key, "kaslr")) {
+            ok = option_on_off("machine", k, &o->pc.kaslr, errp);
         } else if (!strcmp(k->key, "hpet")) {
             ok = option_on_off("machine", k, &o->pc.hpet, errp);
         } else if (!strcmp(k->key, "unpack")) {

@@ -223,6 +223,7 @@ HW_PC_SRCS := \
     hw/pc/boot_screen.c \
     hw/pc/dimm_watch.c \
     hw/pc/hotplug.c \
+    hw/pc/kaslr.c \
     hw/pc/linux_boot.c \
     hw/pc/numa.c \
     hw/pc/numa_options.c \

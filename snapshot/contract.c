@@ -75,8 +75,8 @@ static void write_device(FILE *out, const struct device *d)
 static void write_machine(FILE *out, struct machine *m, const struct pc_options *pc)
 {
     static const char *const panics[] = { [PANIC_SHUTDOWN] = "shutdown", [PANIC_PAUSE] = "pause", [PANIC_EXIT_FAILURE] = "exit-failure", [PANIC_NONE] = "none" };
-    fprintf(out, "machine=%s,acpi=%s,hpet=%s,unpack=%s cpu=%s smp=%u,sockets=%u m=%llu,slots=%u,maxmem=%llu icount=%d rtc=%lld seed=%llu", m->type_name,
-            m->acpi ? "on" : "off", pc->hpet ? "on" : "off", pc->unpack == BOOT_UNPACK_HOST ? "host" : "guest", pc->cpu_model ? pc->cpu_model : "max", m->cpu_count,
+    fprintf(out, "machine=%s,acpi=%s,hpet=%s,unpack=%s,kaslr=%s cpu=%s smp=%u,sockets=%u m=%llu,slots=%u,maxmem=%llu icount=%d rtc=%lld seed=%llu", m->type_name,
+            m->acpi ? "on" : "off", pc->hpet ? "on" : "off", pc->unpack == BOOT_UNPACK_HOST ? "host" : "guest", pc->kaslr ? "on" : "off", pc->cpu_model ? pc->cpu_model : "max", m->cpu_count,
             pc->cpu_sockets ? pc->cpu_sockets : 1, (unsigned long long)m->ram_size, m->ram_slots, (unsigned long long)m->max_ram_size,
             pc->engine.icount_shift, (long long)(pc->rtc_base_ns / NS_PER_SECOND), (unsigned long long)pc->seed);
     fprintf(out, " action=reboot:%s,shutdown:%s,panic:%s serial=", m->no_reboot ? "shutdown" : "reset", m->no_shutdown ? "pause" : "poweroff",

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "hw/pc/boot_screen.h"
+#include "hw/pc/kaslr.h"
 #include "hw/pc/unpack.h"
 #include "target/i386/cpu.h"
 #include "util/error.h"
@@ -27,8 +28,8 @@ enum {
     BP_RSDP = 0x070, BP_EXT_RAMDISK_IMAGE = 0x0c0, BP_EXT_RAMDISK_SIZE = 0x0c4, BP_E820_COUNT = 0x1e8, BP_HEADER = 0x1f1,
     HDR_SECTS = 0x1f1, HDR_JUMP = 0x201, HDR_MAGIC = 0x202, HDR_VERSION = 0x206, HDR_LOADER = 0x210, HDR_LOADFLAGS = 0x211,
     HDR_CODE32 = 0x214, HDR_RAMDISK = 0x218, HDR_RAMDISK_SIZE = 0x21c, HDR_CMDLINE = 0x228, HDR_INITRD_MAX = 0x22c,
-    HDR_RELOCATABLE = 0x234, HDR_XLOADFLAGS = 0x236, HDR_CMDLINE_SIZE = 0x238, HDR_PAYLOAD = 0x248, HDR_PAYLOAD_SIZE = 0x24c,
-    HDR_PREF = 0x258, HDR_INIT_SIZE = 0x260, BP_E820 = 0x2d0, BP_SIZE = 0x1000,
+    HDR_ALIGN = 0x230, HDR_RELOCATABLE = 0x234, HDR_XLOADFLAGS = 0x236, HDR_CMDLINE_SIZE = 0x238, HDR_PAYLOAD = 0x248, HDR_PAYLOAD_SIZE = 0x24c,
+    HDR_PREF = 0x258, HDR_INIT_SIZE = 0x260, BP_E820 = 0x2d0, BP_SIZE = 0x1000, KASLR_FLAG = 2,
 };
 
 struct blob { uint64_t at; uint8_t *data; size_t size; };
@@ -37,7 +38,8 @@ struct linux_boot {
     unsigned count;
     uint64_t entry;
     bool long_mode;
-    char description[160];
+    bool kaslr;             // moved by this much
+    uint64_t moved;
 };
 
 static uint32_t get16(const uint8_t *p) { return p[0] | p[1] << 8; }
@@ -127,6 +129,30 @@ static bool load_elf(struct linux_boot *boot, const uint8_t *elf, size_t size, u
     return true;
 }
 
+// To another virtual address; the kernel's parts are the blobs from `first` on.
+static bool move(struct linux_boot *boot, unsigned first, const uint8_t *elf, size_t size, uint64_t need, uint64_t align, uint64_t random,
+                 struct error **errp)
+{
+    struct kaslr_part parts[sizeof boot->blobs / sizeof *boot->blobs];
+    unsigned count = 0;
+    for (unsigned i = first; i < boot->count; i++)
+        parts[count++] = (struct kaslr_part){ boot->blobs[i].at, boot->blobs[i].data, boot->blobs[i].size };
+    if (kaslr_apply(elf, size, parts, count, need, align, random, &boot->moved, errp))
+        return boot->kaslr = true;
+    error_prefix(errp, "-machine kaslr=on: ");
+    return false;
+}
+
+static bool wants_kaslr(const struct linux_boot_options *o)
+{
+    static const char word[] = "nokaslr";
+    const size_t length = sizeof word - 1;
+    for (const char *p = o->append ? o->append : ""; (p = strstr(p, word)); p += length)
+        if ((p == o->append || p[-1] == ' ') && (!p[length] || p[length] == ' '))
+            return false;
+    return o->kaslr;
+}
+
 // Unpack here and load. Leaves no blobs behind when it fails.
 static bool boot_unpacked(struct linux_boot *boot, const uint8_t *image, size_t size, const struct linux_boot_options *o, uint64_t *end,
                           struct error **errp)
@@ -137,14 +163,14 @@ static bool boot_unpacked(struct linux_boot *boot, const uint8_t *image, size_t 
         return error_set(errp, "the kernel image names no payload");
     if (offset > size || length > size - offset)
         return error_set(errp, "the file is truncated: its payload ends at byte %llu of %zu", (unsigned long long)(offset + length), size);
-    const char *format = unpack_format(image + offset, length);
     size_t elf_size;
     uint8_t *elf = unpack(image + offset, length, &elf_size, errp);
     if (!elf)
         return false;
     unsigned before = boot->count;
     uint64_t lowest = 0;
-    bool ok = load_elf(boot, elf, elf_size, o->low_ram_end, &lowest, end, errp);
+    bool ok = load_elf(boot, elf, elf_size, o->low_ram_end, &lowest, end, errp) &&
+              (!wants_kaslr(o) || move(boot, before, elf, elf_size, get32(image + HDR_INIT_SIZE), get32(image + HDR_ALIGN), o->random, errp));
     free(elf);
     if (!ok) {
         while (boot->count > before)
@@ -154,8 +180,6 @@ static bool boot_unpacked(struct linux_boot *boot, const uint8_t *image, size_t 
     uint64_t reserved = lowest + get32(image + HDR_INIT_SIZE);
     if (reserved > *end)
         *end = reserved;
-    snprintf(boot->description, sizeof boot->description, "%s payload unpacked on the host, entry 0x%llx, KASLR off", format,
-             (unsigned long long)boot->entry);
     return true;
 }
 
@@ -187,8 +211,6 @@ static bool boot_packed(struct linux_boot *boot, const uint8_t *image, size_t si
     boot->long_mode = get16(image + HDR_VERSION) >= 0x20c && get16(image + HDR_XLOADFLAGS) & 1;
     boot->entry = boot->long_mode ? at + 0x200 : at;
     *end = at + need;
-    snprintf(boot->description, sizeof boot->description, "packed kernel at 0x%llx (the guest unpacks), %s entry 0x%llx",
-             (unsigned long long)at, boot->long_mode ? "64-bit" : "32-bit", (unsigned long long)boot->entry);
     return true;
 }
 
@@ -235,7 +257,8 @@ static bool place_parameters(struct linux_boot *boot, const uint8_t *image, cons
     size_t header = HDR_MAGIC + image[HDR_JUMP];
     memcpy(params + BP_HEADER, image + BP_HEADER, header - BP_HEADER);
     params[HDR_LOADER] = 0xff;
-    params[HDR_LOADFLAGS] &= (uint8_t)~2u; // KASLR flag clear
+    params[HDR_LOADFLAGS] &= (uint8_t)~KASLR_FLAG; // what unpacking code would have said
+    params[HDR_LOADFLAGS] |= boot->kaslr ? KASLR_FLAG : 0;
     const char *append = o->append ? o->append : "";
     uint32_t limit = get16(params + HDR_VERSION) >= 0x206 ? get32(params + HDR_CMDLINE_SIZE) : 255;
     if (limit > CMDLINE_MAX - 1)
@@ -336,11 +359,6 @@ void linux_boot_start_cpu(const struct linux_boot *boot, struct x86_cpu *cpu)
     cpu->regs[R_RSP] = 0x8000;
     cpu->head.rip = boot->entry;
     cpu_update_context(cpu);
-}
-
-const char *linux_boot_description(const struct linux_boot *boot)
-{
-    return boot->description;
 }
 
 void linux_boot_free(struct linux_boot *boot)

@@ -18,6 +18,8 @@ struct boot_e820 { uint64_t start, size; uint32_t type; }; // 1 RAM, 2 reserved,
 struct linux_boot_options {
     const char *kernel, *initrd, *append; // paths and text; initrd and append may be NULL
     enum boot_unpack unpack;
+    bool kaslr;            // unpacked on the host: at a virtual address that `random` chooses; else where it was linked
+    uint64_t random;
     uint64_t low_ram_end;  // RAM below 4 GiB ends here
     uint64_t initrd_limit; // the initrd must end below this address (ACPI tables follow)
     uint64_t rsdp;
@@ -32,5 +34,4 @@ struct linux_boot *linux_boot_prepare(const struct linux_boot_options *options, 
 void linux_boot_load(const struct linux_boot *boot, struct address_space *memory);
 struct x86_cpu;
 void linux_boot_start_cpu(const struct linux_boot *boot, struct x86_cpu *cpu);
-const char *linux_boot_description(const struct linux_boot *boot); // "xz payload unpacked on the host, entry 0x1000000"
 void linux_boot_free(struct linux_boot *boot);

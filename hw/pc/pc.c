@@ -233,7 +233,6 @@ const struct numa *pc_numa(struct machine *m) { return &pc_of(m)->numa; }
 const struct pc_options *pc_options(struct machine *m) { return &pc_of(m)->options; }
 struct engine *pc_engine(struct machine *m) { return pc_of(m)->engine; }
 struct x86_cpu *pc_cpu(struct machine *m, unsigned index) { return index < m->cpu_count ? pc_of(m)->cpus[index].cpu : NULL; }
-const char *pc_boot_description(struct machine *m) { return pc_of(m)->boot ? linux_boot_description(pc_of(m)->boot) : NULL; }
 
 bool pc_watch_serial(struct machine *m, void (*fn)(void *, uint8_t), void *opaque)
 {

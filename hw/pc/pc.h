@@ -26,6 +26,7 @@ struct pc_options {
     const char *const *globals;      // texts of -global, as driver.property=value
     size_t global_count;
     const char *cpu_model;           // NULL: default
+    bool kaslr;                      // -machine kaslr=: of a kernel unpacked here; one that unpacks itself does as it likes
     bool acpi, hpet;                 // -machine acpi=, hpet= (off: a Linux that finds one tests the timer interrupt for 0.1 s)
     const char *kernel, *initrd, *append;
     enum boot_unpack unpack;
@@ -59,8 +60,6 @@ void pc_inject_nmi(struct machine *machine); // on the NMI wire of each local AP
 const struct pc_options *pc_options(struct machine *machine); // as they were given
 struct engine *pc_engine(struct machine *machine);
 struct x86_cpu *pc_cpu(struct machine *machine, unsigned index);
-// Notices about boot for the user (how the kernel was loaded), NULL without -kernel.
-const char *pc_boot_description(struct machine *machine);
 // Lines of `info pic`/`info irq`.
 void pc_print_irq(struct machine *machine, void (*print)(void *, const char *), void *opaque);
 // State of chips and devices, part by part (hw/pc/state.c): name, table, instance. Only during the call.

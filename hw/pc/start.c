@@ -84,7 +84,8 @@ bool pc_start(struct machine *m, struct error **errp)
         pc->boot_screen.size = (uint32_t)vga->vga.vram->size;
     }
     struct linux_boot_options o = { .kernel = pc->options.kernel, .initrd = pc->options.initrd, .append = pc->options.append,
-                                    .unpack = pc->options.unpack, .low_ram_end = pc->low_ram, .initrd_limit = pc->acpi_base,
+                                    .unpack = pc->options.unpack, .kaslr = pc->options.kaslr,
+                                    .random = pc->options.kaslr ? machine_random(m) : 0, .low_ram_end = pc->low_ram, .initrd_limit = pc->acpi_base,
                                     .rsdp = m->acpi ? pc->rsdp : 0, .e820 = pc->e820, .e820_count = pc->e820_count,
                                     .screen = vga ? &pc->boot_screen : NULL };
     pc->boot = linux_boot_prepare(&o, errp);

@@ -44,7 +44,7 @@ def differ():
     assert plain != numa
     for args in (
             ['-m', '512M,slots=2,maxmem=1G'], ['-m', '256M,slots=3,maxmem=1G'], ['-m', '256M,slots=2,maxmem=2G'], ['-smp', '1'], ['-smp', '3'], ['-cpu', 'qemu64'],
-            ['-cpu', 'max,-avx'], ['-machine', 'pc,acpi=off'], ['-machine', 'pc,hpet=on'], ['-rtc', 'base=2027-01-01'], ['-deterministic,seed=2'], ['-icount', 'shift=3'], ['-append', 'quiet'],
+            ['-cpu', 'max,-avx'], ['-machine', 'pc,acpi=off'], ['-machine', 'pc,hpet=on'], ['-machine', 'pc,kaslr=on'], ['-rtc', 'base=2027-01-01'], ['-deterministic,seed=2'], ['-icount', 'shift=3'], ['-append', 'quiet'],
             ['-serial', 'null'], ['-vga', 'std'], ['-device', 'VGA,vgamem_mb=32'], ['-device', 'VGA,edid=off'], ['-device', 'VGA,xres=800,yres=600'], ['-device', 'pvpanic'],
             ['-device', 'pvpanic,ioport=0x600'], ['-device', 'pvpanic,events=1'], ['-device', 'pvpanic,id=p'], ['-device', 'isa-debug-exit'],
             ['-device', 'isa-debug-exit,iobase=0x600'], ['-device', 'isa-debug-exit,iosize=4'], ['-chardev', 'null,id=n', '-device', 'isa-serial,chardev=n,iobase=0x2e8,irq=5'],
