@@ -58,11 +58,11 @@ static void add_defaults(struct options *o, bool window)
     bool serial = !o->serials.count && !o->nodefaults, monitor = !o->monitors.count && !o->mon_count && !o->qmps.count && !o->nodefaults;
     if (window) {
         if (serial)
-            o->serials.items[o->serials.count++] = "vc";
+            text_list_add(&o->serials, "vc");
         if (monitor)
-            o->monitors.items[o->monitors.count++] = "vc";
+            text_list_add(&o->monitors, "vc");
     } else if (serial && (o->nographic || (isatty(0) && !o->daemonize))) {
-        o->serials.items[o->serials.count++] = monitor ? "mon:stdio" : "stdio";
+        text_list_add(&o->serials, monitor ? "mon:stdio" : "stdio");
     }
 }
 

@@ -263,7 +263,7 @@ int main(int argc, char **argv)
             error_report(err);
     }
     error_free(err);
-    run_options_release(&s->options.run);
+    options_release(&s->options);
     free(s);
     return code;
 }

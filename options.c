@@ -4,6 +4,7 @@
 // option's function gets its value. The families have files of their own, options_*.c.
 #include "options.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "backends/memory_backend.h"
@@ -248,6 +249,15 @@ static void check_globals(const struct options *o)
     }
 }
 
+void options_release(struct options *o)
+{
+    struct text_list *const lists[] = { &o->objects, &o->numas, &o->devices, &o->chardevs, &o->serials, &o->monitors, &o->qmps, &o->globals };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (size_t k = 0; k < lists[i]->count; k++)
+            free(lists[i]->items[k]);
+    run_options_release(&o->run);
+}
+
 bool options_parse(struct options *o, int argc, char **argv, struct error **errp)
 {
     struct memory_words words = { 0 };
@@ -293,9 +303,9 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
         return false;
     default_vga(o);
     check_globals(o);
-    o->pc.globals = o->globals.items;
+    o->pc.globals = (const char *const *)o->globals.items;
     o->pc.global_count = o->globals.count;
-    o->pc.numa = o->numas.items;
+    o->pc.numa = (const char *const *)o->numas.items;
     o->pc.numa_count = (unsigned)o->numas.count;
     return o->done || (option_memory_finish(o, &words, errp) && run_options_finish(&o->run, &o->pc, errp));
 }

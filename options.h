@@ -10,7 +10,8 @@
 
 struct error;
 #define MAX_LISTED 320
-struct text_list { const char *items[MAX_LISTED]; size_t count; };
+struct text_list { char *items[MAX_LISTED]; size_t count; }; // texts of its own
+void text_list_add(struct text_list *list, const char *text); // room: the caller's care
 #define MAX_MON_OPTIONS 16
 struct mon_option { char chardev[128]; bool control, pretty; }; // -mon
 struct options {
@@ -32,5 +33,6 @@ struct options {
     const char *pidfile;
     bool done; // help or version was printed
 };
+void options_release(struct options *options);
 // Fills in defaults, then argv. On false: *errp names the option and the value.
 bool options_parse(struct options *options, int argc, char **argv, struct error **errp);

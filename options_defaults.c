@@ -30,7 +30,9 @@ bool option_global(struct options *o, const char *text, struct error **errp)
     }
     for (unsigned k = 0; ok && k < 3; k++)
         ok = values[k] || error_set(errp, "-global %s: Parameter '%s' is missing", text, names[k]);
-    ok = ok && option_list_add(&o->globals, "global", format_text("%s.%s=%s", values[0], values[1], values[2]), errp);
+    char *whole = ok ? format_text("%s.%s=%s", values[0], values[1], values[2]) : NULL;
+    ok = ok && option_list_add(&o->globals, "global", whole, errp);
+    free(whole);
     free(p.text);
     return ok;
 }
@@ -80,8 +82,10 @@ bool option_set(struct options *o, const char *text, struct error **errp)
         if (!has_id(list->items[k], id, id_length))
             continue;
         char *safe = doubled_commas(value + 1);
-        list->items[k] = format_text("%s,%.*s=%s", list->items[k], (int)(value - name), name, safe);
+        char *longer = format_text("%s,%.*s=%s", list->items[k], (int)(value - name), name, safe);
         free(safe);
+        free(list->items[k]);
+        list->items[k] = longer;
         return true;
     }
     return error_set(errp, "-set %s: there is no %s \"%.*s\" defined before it", text, groups[i].name, (int)id_length, id);

@@ -53,10 +53,18 @@ bool option_number(const char *option, const struct option_pair *p, uint64_t max
     return true;
 }
 
+void text_list_add(struct text_list *list, const char *text)
+{
+    char *copy = strdup(text);
+    if (!copy)
+        abort();
+    list->items[list->count++] = copy;
+}
+
 bool option_list_add(struct text_list *list, const char *option, const char *text, struct error **errp)
 {
     if (list->count == MAX_LISTED)
         return error_set(errp, "-%s: given more than %d times", option, MAX_LISTED);
-    list->items[list->count++] = text;
+    text_list_add(list, text);
     return true;
 }

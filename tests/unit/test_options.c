@@ -18,7 +18,11 @@ static bool parse(struct options *o, struct error **errp, const char *text)
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " ", &save); word && argc < 31; word = strtok_r(NULL, " ", &save))
         argv[argc++] = word;
-    return options_parse(o, argc, argv, errp);
+    static struct options last; // what was parsed before is looked at no more
+    options_release(&last);
+    bool ok = options_parse(o, argc, argv, errp);
+    last = *o;
+    return ok;
 }
 
 static void test_memory(void)
