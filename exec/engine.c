@@ -39,7 +39,7 @@ uint32_t engine_intern_flags(struct engine *e, uint32_t flags)
 // Ids and handles may only start over when no block exists: looked at between blocks.
 static bool tables_full(const struct engine *e)
 {
-    return e->flag_count > FLAGS_LIMIT - 1024 || e->page_count > HANDLE_LIMIT - 16;
+    return e->flag_count > FLAGS_LIMIT - 256 || e->page_count > HANDLE_LIMIT - 16;
 }
 
 static void restart_tables(struct engine *e)
@@ -187,8 +187,19 @@ static void enter_jump_cache(struct vcpu_head *cpu, const struct tb *tb)
     if (cpu->context->code[code_slot(tb->code.rip)] != tb->handle[0]) // a flush came in between
         tlb_enter_code(cpu->context, tb->code.rip, tb->handle[0]);
     struct jump_entry *entry = &cpu->context->jump[jump_slot(tb->code.rip)];
-    entry->key = tb->code.rip ^ (uint64_t)tb->code.flags_id << 48;
+    entry->key = jump_key(tb->code.rip, tb->code.flags_id);
     entry->code = tb->code.entry_checked;
+}
+
+// The block was left by an indirect jump, whose instruction counts as completed unless it faults.
+static void look_at_jump(struct engine *e, struct vcpu_head *cpu)
+{
+    const struct site_row *row = &e->sites[cpu->site];
+    cpu->site = 0;
+    if (cpu->exit_reason != EXIT_NONE || !e->target->undo_jump || !e->target->undo_jump(cpu, row->rip))
+        return;
+    cpu->budget += row->block_insns - row->insn;
+    cpu->exit_reason = EXIT_IO; // to be run by itself
 }
 
 // Run from tb on with at most budget instructions; returns how many were completed.
@@ -207,6 +218,8 @@ static int64_t run_block(struct engine *e, struct vcpu_head *cpu, const struct t
         e->target->entering(cpu);
     e->entries++;
     e->options.backend->enter(e->backend_state, cpu, &tb->code);
+    if (cpu->site)
+        look_at_jump(e, cpu);
     int64_t done = budget - cpu->budget;
     cpu->instructions += (uint64_t)done;
     cpu->entry_budget = cpu->budget = 0;

@@ -34,6 +34,9 @@ struct engine_target {
     // head.pending is not zero, or the vCPU is halted: take interrupts, resets. Returns false while the vCPU has nothing
     // to run (halted). May count a delivered interrupt through *counted.
     bool (*service)(struct vcpu_head *cpu, unsigned *counted);
+    // rip is where an indirect jump led to that the jump cache did not know. True: the jump itself must fault; with rip = source its
+    // changes of the state are undone. Run again by itself it faults.
+    bool (*undo_jump)(struct vcpu_head *cpu, uint64_t source);
     // Just before a block is entered from the loop (ends an interrupt shadow).
     void (*entering)(struct vcpu_head *cpu);
     void (*dump)(struct vcpu_head *cpu, FILE *out);       // -d cpu

@@ -14,15 +14,14 @@
 #define ENGINE_SITES_PER_PART (1u << 18)
 #define TB_HASH_BITS 18
 #define HANDLE_LIMIT (1u << 20)
-#define FLAGS_LIMIT 0x7ff0u
-#define FLAGS_SLOTS 0x10000u
+#define FLAGS_LIMIT JUMP_IDS // ids are part of the keys of the jump cache
+#define FLAGS_SLOTS 0x1000u
 #define MAX_CPUS 64
 
 struct site_row {       // side-table row
     uint64_t rip;
     uint16_t insn, block_insns;
     uint8_t kind, size, cc_slot;
-    uint8_t io;         // this access has left for I/O before
     int32_t a, b, c;    // >= 0: global; -1: none; else constant number -2 - n of the part
     uint32_t tb;        // index of the block
 };

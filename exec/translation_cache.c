@@ -201,7 +201,7 @@ static void kill(struct engine *e, struct tb *tb)
         if (tb->code.edges[i].exists)
             unlink_edge(e, &tb->code.edges[i]);
     if (tb->linkable)
-        tlb_drop_jump(e->tlb, tb->code.rip ^ (uint64_t)tb->code.flags_id << 48, tb->code.rip);
+        tlb_drop_jump(e->tlb, jump_key(tb->code.rip, tb->code.flags_id), tb->code.rip);
     hash_remove(e, tb);
     struct recent_tb *recent = recent_slot(e, tb->code.rip, tb->handle[0]);
     if (recent->tb == tb)

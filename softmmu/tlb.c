@@ -59,7 +59,8 @@ static unsigned tlb_slot(uint64_t va)
 
 static void jump_clear(struct tlb_context *context)
 {
-    fill_words(context->jump, UINT64_MAX, sizeof(context->jump) / 8);
+    fill_words(context->jump, JUMP_EMPTY_LOW, sizeof(context->jump) / 16);
+    fill_words(context->jump + JUMP_IDS, JUMP_EMPTY_HIGH, sizeof(context->jump) / 16);
 }
 
 static void code_clear(struct tlb_context *context)
@@ -327,7 +328,7 @@ void tlb_drop_jump(struct tlb_machine *tlb, uint64_t key, uint64_t rip)
             continue;
         struct jump_entry *entry = &context->jump[jump_slot(rip)];
         if (entry->key == key)
-            entry->key = UINT64_MAX;
+            entry->key = jump_empty(jump_slot(rip));
     }
 }
 

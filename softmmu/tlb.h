@@ -28,13 +28,22 @@ struct tlb_entry {
     uint64_t tag;  // virtual address of the page
     uint64_t host; // host address of the page's first byte
 };
-// Jump cache: slot jump_slot(rip) holds key = rip ^ (block_flags_id << 48) (exact: ids < 0x7fff, and the
-// context separates views) and the address of the block's checked entry. Empty: key ~0 (never a valid key).
+// Jump cache: slot jump_slot(rip) holds jump_key(rip, block_flags_id) and the address of the block's checked entry; the context
+// separates views. Guests choose rip freely, canonical or not, so a hit has to prove both: jump_slot is linear (xor of arguments is xor
+// of slots) and different for different ids below JUMP_SIZE, so equal keys in one slot have equal ids, and equal rips. And the key of
+// an empty entry must be nobody's: an id below JUMP_IDS does not reach the slot's highest bit, so a key is only found in the half of the
+// table that its own slot is in; empty entries have one whose slot is in the other half.
 struct jump_entry {
     uint64_t key;
     const void *code;
 };
+#define JUMP_IDS (JUMP_SIZE / 2)
 static inline uint32_t jump_slot(uint64_t rip) { return (uint32_t)(rip ^ rip >> 7) & (JUMP_SIZE - 1); }
+static inline uint64_t jump_key(uint64_t rip, uint64_t flags_id) { return rip ^ flags_id; }
+#define JUMP_EMPTY_LOW 0x0808080808080808ull // slots below JUMP_IDS
+#define JUMP_EMPTY_HIGH UINT64_MAX
+static inline uint64_t jump_empty(uint32_t slot) { return slot & JUMP_IDS ? JUMP_EMPTY_HIGH : JUMP_EMPTY_LOW; }
+_Static_assert(JUMP_BITS == 12, "jump_slot tells ids apart, and the empty keys are in the halves they are in");
 static inline uint32_t code_slot(uint64_t rip) { return (uint32_t)(rip >> 12) & (CODE_PAGES - 1); }
 
 enum tlb_view { VIEW_SUPERVISOR, VIEW_SUPERVISOR_AC, VIEW_USER, VIEW_COUNT };

@@ -29,13 +29,6 @@ struct tcg_edge {
     // backend: where to patch, as offsets from block->code
     uint32_t patch_count, patch_jump, patch_saved, patch_guard, stub;
 };
-struct tcg_site { // resident form of ir_site, for restoring state
-    uint64_t rip;
-    uint16_t insn, block_insns;
-    uint8_t kind, size, cc_slot;
-    uint8_t io;                    // this site has done I/O: later translations end the block here
-    int16_t a, b, c;               // global index, -1: unused, -2 - k: constant k of the block
-};
 struct tcg_block {
     // filled by exec before `emit`
     uint64_t rip;

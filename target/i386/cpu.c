@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "softmmu/memory.h"
+#include "target/i386/decode.h"
 #include "target/i386/engine_target.h"
 #include "target/i386/translate.h"
 #include "util/log.h"
@@ -199,6 +200,26 @@ static bool target_service(struct vcpu_head *head, unsigned *counted)
     return may_run(cpu, counted);
 }
 
+// In 64-bit mode no near branch leads to an address that is not canonical: it raises #GP as itself, its push or pop not done.
+static bool target_undo_jump(struct vcpu_head *head, uint64_t source)
+{
+    struct x86_cpu *cpu = x86_of(head);
+    struct insn in;
+    uint64_t target = head->rip;
+    if ((uint64_t)((int64_t)target >> 47) + 1 <= 1 || !(cpu_block_flags(cpu) & BF_CS_L))
+        return false;
+    head->rip = source;
+    if (!cpu_decode_at_rip(cpu, &in)) { // cannot be: it was just run
+        head->rip = target;
+        return false;
+    }
+    if (!strcmp(in.row->name, "call"))
+        cpu->regs[R_RSP] += 1ull << in.opsize;
+    else if (!strcmp(in.row->name, "ret"))
+        cpu->regs[R_RSP] -= (1ull << in.opsize) + (in.op[0].kind == OPK_IMM ? (uint64_t)in.op[0].imm : 0);
+    return true;
+}
+
 static void target_entering(struct vcpu_head *head)
 {
     x86_of(head)->inhibit = INHIBIT_NONE; // the block about to run is the one instruction in the shadow
@@ -207,5 +228,5 @@ static void target_entering(struct vcpu_head *head)
 
 const struct engine_target x86_engine_target = {
     .ir = &x86_ir_target, .block_flags = target_flags, .one_insn = BF_ONE_INSN, .shadow = BF_INHIBIT | BF_TF | BF_BREAKPOINT, .translate = target_translate,
-    .deliver = target_deliver, .service = target_service, .entering = target_entering, .dump = cpu_dump_state,
+    .deliver = target_deliver, .service = target_service, .undo_jump = target_undo_jump, .entering = target_entering, .dump = cpu_dump_state,
 };

@@ -257,6 +257,9 @@ void cpu_raise_software(struct x86_cpu *cpu, uint8_t vector, uint64_t next_rip) 
 // stack's, and a pending x87 exception (#MF) comes before the faults of the operand. Corrects what is recorded.
 // cpu_deliver_exception begins with it.
 void cpu_refine_exception(struct x86_cpu *cpu);
+// The instruction at rip, without faults of its own; false: it cannot be read or is none.
+struct insn;
+bool cpu_decode_at_rip(struct x86_cpu *cpu, struct insn *in);
 // Deliver the recorded exception or external interrupt `vector` (>= 0). Runs outside generated code with exact state;
 // nested faults are handled inside (double, triple fault).
 void cpu_deliver_exception(struct x86_cpu *cpu);

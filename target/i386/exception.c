@@ -214,7 +214,7 @@ static void deliver(struct x86_cpu *cpu, struct event ev)
 
 // ---- faults of memory accesses
 
-static bool decode_at_rip(struct x86_cpu *cpu, struct insn *in)
+bool cpu_decode_at_rip(struct x86_cpu *cpu, struct insn *in)
 {
     uint8_t bytes[15] = { 0 };
     uint64_t pc = cpu->head.rip + cpu->head.code_base, piece = PAGE_SIZE - (pc & PAGE_OFFSET_MASK);
@@ -258,7 +258,7 @@ void cpu_refine_exception(struct x86_cpu *cpu)
     bool noncanonical = general && in_long_mode(cpu) && va == cpu->exception.cr2 && (uint64_t)((int64_t)va >> 47) + 1 > 1;
     bool pending = cpu->fpu_status & 0x80 && cpu->cr0 & CR0_NE && (page_fault || general);
     struct insn in;
-    if ((!pending && !noncanonical) || !decode_at_rip(cpu, &in))
+    if ((!pending && !noncanonical) || !cpu_decode_at_rip(cpu, &in))
         return;
     if (pending && in.mem && waits_for_x87(&in)) {
         cpu->exception.vector = VEC_MF;

@@ -221,8 +221,10 @@ void gen_exit_indirect(struct translator *t, ir_var rip)
         return;
     }
     save(t);
+    uint16_t site = gen_site(t);
     struct ir_op *op = ir_append(t->ir, IR_JUMP, 3);
     op->arg[0] = rip;
     op->imm = (int64_t)t->flags_id;
+    op->site = site;
     t->ended = true;
 }

@@ -36,9 +36,19 @@ static ir_var indirect_target(struct translator *t, const struct insn *in)
     return masked;
 }
 
+// A near branch to an address that is not canonical faults as itself, before anything is committed. Blocks that are as fast as can be
+// find out when the jump cache does not know the target: cpu.c, target_undo_jump; this instruction is then run by itself.
+static void check_target(struct translator *t, ir_var target)
+{
+    if (t->flags & BF_CS_L && t->flags & (BF_ONE_INSN | BF_TF | BF_INHIBIT | BF_BREAKPOINT))
+        gen_call(t, H_check_canonical, IR_NONE, 1, target);
+}
+
 void gen_jmp_indirect(struct translator *t, const struct insn *in)
 {
-    gen_exit_indirect(t, indirect_target(t, in));
+    ir_var target = indirect_target(t, in);
+    check_target(t, target);
+    gen_exit_indirect(t, target);
 }
 
 void gen_call_near(struct translator *t, const struct insn *in)
@@ -50,6 +60,7 @@ void gen_call_near(struct translator *t, const struct insn *in)
 void gen_call_indirect(struct translator *t, const struct insn *in)
 {
     ir_var target = indirect_target(t, in);
+    check_target(t, target);
     gen_push_value(t, in->opsize, gen_const(t, (int64_t)in->next_rip));
     gen_exit_indirect(t, target);
 }
@@ -58,6 +69,7 @@ void gen_ret(struct translator *t, const struct insn *in)
 {
     struct gen_mem m = gen_stack_at(t, 0);
     ir_var target = gen_load(t, &m, in->opsize, 0);
+    check_target(t, target);
     gen_stack_adjust(t, (1ll << in->opsize) + (in->op[0].kind == OPK_IMM ? in->op[0].imm : 0));
     gen_exit_indirect(t, target);
 }

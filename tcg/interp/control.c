@@ -82,13 +82,14 @@ static void go_to(struct run *run, const struct tcg_block *to)
     run->next = run->code->ops;
 }
 
-// Through the jump cache, with flags saved: the target's checked entry, or the loop.
-static void jump(struct run *run, uint64_t rip, uint64_t flags_id)
+// Through the jump cache, with flags saved: the target's checked entry, or the loop, which finds the site then.
+static void jump(struct run *run, uint64_t rip, uint64_t flags_id, uint32_t site)
 {
     struct vcpu_head *cpu = run->cpu;
     const struct jump_entry *entry = &cpu->context->jump[jump_slot(rip)];
     cpu->rip = rip;
-    if (entry->key != (rip ^ flags_id << 48)) {
+    if (entry->key != jump_key(rip, flags_id)) {
+        cpu->site = site;
         leave(run, EXIT_NONE);
         return;
     }
@@ -121,7 +122,7 @@ void interp_EXIT(struct run *run, const struct iop *op)
     if (to && cpu->budget < to->insn_count) {
         leave(run, EXIT_BUDGET);
     } else if (guarded) {
-        jump(run, edge->rip, edge->flags_id);
+        jump(run, edge->rip, edge->flags_id, 0);
     } else {
         cpu->exit_edge = edge;
         leave(run, EXIT_NONE);
@@ -130,14 +131,14 @@ void interp_EXIT(struct run *run, const struct iop *op)
 
 void interp_JUMP(struct run *run, const struct iop *op)
 {
-    jump(run, interp_get(run, op, 0), (uint64_t)op->imm);
+    jump(run, interp_get(run, op, 0), (uint64_t)op->imm, op->site);
 }
 
 void interp_RESUME(struct run *run, const struct iop *op)
 {
     (void)op;
     if (run->cpu->resume_id)
-        jump(run, run->cpu->rip, run->cpu->resume_id);
+        jump(run, run->cpu->rip, run->cpu->resume_id, 0);
     else
         leave(run, EXIT_LOOP);
 }

@@ -165,7 +165,7 @@ static bool emit_cold_pieces(struct x86_state *e)
         struct cold *c = &e->cold[i];
         if (e->a.p + OP_ROOM > e->limit)
             return false;
-        if (c->kind == COLD_EDGE || c->kind == COLD_BUDGET || c->kind == COLD_SECOND_PAGE) {
+        if (c->kind == COLD_EDGE || c->kind == COLD_BUDGET || c->kind == COLD_SECOND_PAGE || c->kind == COLD_JUMP) {
             edges_emit_cold(e, c);
         } else {
             x_patch_rel32(c->patch, e->a.p);

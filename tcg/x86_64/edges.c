@@ -124,6 +124,11 @@ void edges_emit_cold(struct x86_state *e, struct cold *c)
         return;
     }
     x_patch_rel32(c->patch, e->a.p);
+    if (c->kind == COLD_JUMP) {
+        x_store_imm(&e->a, 2, HEAD(site), (int32_t)c->site);
+        x_jmp(&e->a, x86_rw(e, e->stubs.jump_miss));
+        return;
+    }
     sub_budget(e, true, e->block->insn_count);
     if (c->kind == COLD_BUDGET) // else the loop looks where the second page is now
         set_reason(e, EXIT_BUDGET);
@@ -143,12 +148,13 @@ static void emit_jump(struct x86_state *e, const struct ir_op *op)
     unsigned key = RAX;
     if (op->imm) {
         key = RDX;
-        x_mov_imm(&e->a, RDX, (uint64_t)op->imm << 48);
-        x_alu(&e->a, X_XOR, 3, RDX, opnd_reg(RAX));
+        x_mov_rr(&e->a, 3, RDX, RAX);
+        x_alu_imm(&e->a, X_XOR, 3, opnd_reg(RDX), (int32_t)op->imm);
     }
     x_alu(&e->a, X_CMP, 3, key, opnd_index(CONTEXT_REG, RCX, 0, table + (int32_t)offsetof(struct jump_entry, key)));
-    uint8_t *miss = x_jcc(&e->a, C_NE);
-    x_patch_rel32(miss, x86_rw(e, e->stubs.jump_miss));
+    struct cold *c = cold_add(e, COLD_JUMP);
+    c->site = e->block->site_base + op->site;
+    c->patch = x_jcc(&e->a, C_NE);
     x_rm(&e->a, 0xff, 4, opnd_index(CONTEXT_REG, RCX, 0, table + (int32_t)offsetof(struct jump_entry, code)));
 }
 

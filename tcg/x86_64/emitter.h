@@ -59,7 +59,7 @@ struct host_flags {
 
 enum cold_kind {
     COLD_LOAD, COLD_STORE, COLD_RMW, COLD_RMW_STORE, COLD_PROBE, COLD_VLOAD, COLD_VSTORE, COLD_MISALIGNED, COLD_BUDGET,
-    COLD_EDGE, COLD_SECOND_PAGE,
+    COLD_EDGE, COLD_SECOND_PAGE, COLD_JUMP,
 };
 struct cc_recipe { uint8_t kind, size; struct operand a, b, c; };
 struct cold { // a piece of code that follows the block's hot code

@@ -130,7 +130,6 @@ static uint8_t *jump_through_cache(struct x86_state *e)
     x_alu(&e->a, X_XOR, 2, RCX, opnd_reg(RAX));
     x_alu_imm(&e->a, X_AND, 2, opnd_reg(RCX), JUMP_SIZE - 1);
     x_shift_imm(&e->a, X_SHL, 2, opnd_reg(RCX), 4);
-    x_shift_imm(&e->a, X_SHL, 3, opnd_reg(RDX), 48);
     x_alu(&e->a, X_XOR, 3, RDX, opnd_reg(RAX));
     x_alu(&e->a, X_CMP, 3, RDX, opnd_index(CONTEXT_REG, RCX, 0, table + (int32_t)offsetof(struct jump_entry, key)));
     uint8_t *miss = x_jcc(&e->a, C_NE);

@@ -175,7 +175,7 @@ static void machine_init(struct machine *m, const struct tcg_backend *backend)
             m->context->write[va >> 12 & (TLB_SIZE - 1)] = entry;
     }
     for (unsigned i = 0; i < JUMP_SIZE; i++)
-        m->context->jump[i].key = ~0ull;
+        m->context->jump[i].key = jump_empty(i);
 }
 
 static void machine_release(struct machine *m)
@@ -309,7 +309,7 @@ static void test_edges(struct machine *m)
 
 static void set_jump(struct machine *m, uint64_t rip, uint64_t id, const struct tcg_block *to)
 {
-    m->context->jump[jump_slot(rip)] = (struct jump_entry){ rip ^ id << 48, to->entry_checked };
+    m->context->jump[jump_slot(rip)] = (struct jump_entry){ jump_key(rip, id), to->entry_checked };
 }
 
 static void test_cross_page(struct machine *m)
@@ -345,7 +345,7 @@ static void test_cross_page(struct machine *m)
     run(m, &a);
     check(m, cpu->exit_reason == EXIT_BUDGET && cpu->rip == 0x2000 && cpu->budget == 19, "where the budget may end");
     m->context->code[code_slot(0x2000)] = 0;
-    m->context->jump[jump_slot(0x2000)].key = ~0ull;
+    m->context->jump[jump_slot(0x2000)].key = jump_empty(jump_slot(0x2000));
     m->backend->release(m->state, &a);
     m->backend->release(m->state, &b);
     m->backend->release(m->state, &c);
@@ -376,7 +376,7 @@ static void test_jump(struct machine *m)
     cpu->budget = 4;
     run(m, &a);
     check(m, cpu->exit_reason == EXIT_BUDGET && cpu->budget == 3 && cpu->rip == 0x5000, "a hit without budget");
-    m->context->jump[jump_slot(0x5000)].key = ~0ull;
+    m->context->jump[jump_slot(0x5000)].key = jump_empty(jump_slot(0x5000));
     m->backend->release(m->state, &a);
     m->backend->release(m->state, &b);
     ir_block_free(ir_a);
@@ -403,7 +403,7 @@ static void test_resume(struct machine *m)
     cpu->resume_id = 9;
     run(m, &a);
     check(m, cpu->exit_reason == EXIT_HALT && cpu->budget == 993, "resume: a hit");
-    m->context->jump[jump_slot(0x5000)].key = ~0ull;
+    m->context->jump[jump_slot(0x5000)].key = jump_empty(jump_slot(0x5000));
     m->backend->release(m->state, &a);
     m->backend->release(m->state, &b);
     ir_block_free(ir_a);

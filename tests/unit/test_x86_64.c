@@ -495,7 +495,7 @@ static void fixture_open(struct fixture *f)
     f->context = calloc(1, sizeof *f->context);
     f->context->read[0].tag = f->context->write[0].tag = 4096;
     for (unsigned i = 0; i < JUMP_SIZE; i++)
-        f->context->jump[i].key = ~0ull;
+        f->context->jump[i].key = jump_empty(i);
     f->memory = malloc(MEMORY_SIZE + 16);
     f->memory_before = malloc(MEMORY_SIZE);
     f->memory_ref = malloc(MEMORY_SIZE + 16);
@@ -1191,7 +1191,7 @@ static void edges(struct fixture *f)
     backend->enter(f->state, head, &a);
     tap_ok(head->exit_reason == EXIT_NONE && !head->exit_edge && head->rip == 0x402000 && f->cpu->regs[1] == 49 && head->budget == 1000,
            "a guard that fails leaves for a lookup");
-    f->context->jump[jump_slot(0x402000)] = (struct jump_entry){ 0x402000 ^ 3ull << 48, b.entry_checked };
+    f->context->jump[jump_slot(0x402000)] = (struct jump_entry){ jump_key(0x402000, 3), b.entry_checked };
     f->cpu->regs[1] = 2;
     head->budget = 1000;
     backend->enter(f->state, head, &a);
@@ -1219,7 +1219,7 @@ static void jumps(struct fixture *f)
         ir->rip = 0x1000;
         ir->insn_count = 1;
         ir_append(ir, IR_JUMP, 3)->arg[0] = ir_global(12);
-        ir->ops[0].imm = id * 0x7123;
+        ir->ops[0].imm = id * 0x123;
         emit(f, ir, &jump);
         ir_block_clear(ir);
         ir->rip = rip;
@@ -1234,7 +1234,7 @@ static void jumps(struct fixture *f)
         memset(f->context->jump, 0xff, sizeof f->context->jump);
         backend->enter(f->state, head, &jump);
         tap_ok(head->exit_reason == EXIT_NONE && !head->exit_edge && head->rip == rip && f->cpu->regs[3] == 1, "a miss of the jump cache");
-        f->context->jump[jump_slot(rip)] = (struct jump_entry){ rip ^ (uint64_t)(id * 0x7123) << 48, end.entry_checked };
+        f->context->jump[jump_slot(rip)] = (struct jump_entry){ jump_key(rip, (uint64_t)id * 0x123), end.entry_checked };
         backend->enter(f->state, head, &jump);
         tap_ok(head->exit_reason == EXIT_HALT && head->rip == 0x77 && f->cpu->regs[3] == 6 && head->budget == 996, "a hit of the jump cache");
         head->budget = 3;
@@ -1266,7 +1266,7 @@ static void resumes(struct fixture *f)
     op->edge = EXIT_HALT;
     emit(f, ir, &end);
     memset(f->context->jump, 0xff, sizeof f->context->jump);
-    f->context->jump[jump_slot(rip)] = (struct jump_entry){ rip ^ 0x7123ull << 48, end.entry_checked };
+    f->context->jump[jump_slot(rip)] = (struct jump_entry){ jump_key(rip, 0x123), end.entry_checked };
     head->rip = rip;
     head->resume_id = 0;
     head->budget = 100;
@@ -1275,7 +1275,7 @@ static void resumes(struct fixture *f)
     head->resume_id = 0x7122;
     backend->enter(f->state, head, &resume);
     tap_ok(head->exit_reason == EXIT_NONE && !head->exit_edge && head->rip == rip && head->budget == 100, "an id without a block: a miss");
-    head->resume_id = 0x7123;
+    head->resume_id = 0x123;
     backend->enter(f->state, head, &resume);
     tap_ok(head->exit_reason == EXIT_HALT && head->rip == 0x77 && head->budget == 96, "goes on in the state that the id names");
     ir_block_free(ir);
