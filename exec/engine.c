@@ -22,7 +22,7 @@ static void deadline_changed(void *engine);
 
 uint32_t engine_intern_flags(struct engine *e, uint32_t flags)
 {
-    uint32_t slot = flags * 0x9e3779b1u >> 16;
+    uint32_t slot = flags * 0x9e3779b1u >> (32 - FLAGS_BITS);
     for (;; slot = (slot + 1) & (FLAGS_SLOTS - 1)) {
         uint32_t id = e->flag_hash[slot];
         if (!id)

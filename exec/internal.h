@@ -15,7 +15,8 @@
 #define TB_HASH_BITS 18
 #define HANDLE_LIMIT (1u << 20)
 #define FLAGS_LIMIT JUMP_IDS // ids are part of the keys of the jump cache
-#define FLAGS_SLOTS 0x1000u
+#define FLAGS_BITS 12
+#define FLAGS_SLOTS (1u << FLAGS_BITS) // of their hash table: at most half full
 #define MAX_CPUS 64
 
 struct site_row {       // side-table row
