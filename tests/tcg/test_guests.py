@@ -90,7 +90,7 @@ def seeds():
 def main():
     t = tap.Tap()
     for image in sorted(glob.glob(BUILD + '/tests/tcg/guest/*.bin')):
-        if os.path.basename(image).startswith('monitor_'):   # driven by tests/monitor
+        if os.path.basename(image).startswith(('monitor_', 'fuzz_')):   # driven by tests/monitor and tests/fuzz
             continue
         name = os.path.basename(image)[:-4]
         with open(f'{TOP}/tests/tcg/guest/{name}.c') as f:
