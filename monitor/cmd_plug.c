@@ -137,7 +137,7 @@ static bool remove_dimm(struct machine *machine, const char *id, const struct ou
     snprintf(reference, sizeof reference, "%s", id);
     if (!pc_remove_device(machine, reference, errp))
         return false;
-    out_printf(out, "%s: the guest is asked to let go of it ('memory' shows what becomes of that)\n", reference);
+    out_printf(out, "%s: the guest is asked to let go of it (see 'memory')\n", reference);
     return true;
 }
 

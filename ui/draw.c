@@ -39,9 +39,15 @@ void canvas_dirty(struct canvas *c, struct rect part)
     c->dirty[c->dirty_count++] = part;
 }
 
+static struct rect limits(const struct canvas *c)
+{
+    struct rect whole = { 0, 0, c->width, c->height };
+    return c->clip.w ? rect_cut(whole, c->clip) : whole;
+}
+
 static void fill(struct canvas *c, struct rect part, uint32_t colour)
 {
-    part = rect_cut(part, (struct rect){ 0, 0, c->width, c->height });
+    part = rect_cut(part, limits(c));
     for (int y = part.y; y < part.y + part.h; y++)
         for (int x = part.x; x < part.x + part.w; x++)
             c->pixels[(size_t)y * (size_t)c->width + (size_t)x] = colour;
@@ -96,6 +102,7 @@ static void draw_triangle(struct canvas *c, const struct font *f, struct rect cl
 void draw_char(struct canvas *c, const struct font *f, struct rect clip, int x, int y, uint32_t code, uint32_t colour)
 {
     int glyph = code == ' ' || code == 0xa0 ? -2 : font_glyph(f, code);
+    clip = rect_cut(clip, limits(c));
     canvas_dirty(c, rect_cut(clip, (struct rect){ x, y, f->width, f->height }));
     if (glyph == -2)
         return;
@@ -108,8 +115,6 @@ void draw_char(struct canvas *c, const struct font *f, struct rect clip, int x, 
         return;
     }
     const uint8_t *bits = f->bits + (size_t)glyph * (size_t)(f->cell_height * f->pitch);
-    struct rect whole = { 0, 0, c->width, c->height };
-    clip = rect_cut(clip, whole);
     for (int row = 0; row < f->height; row++) {
         const uint8_t *line = bits + row / f->zoom * f->pitch;
         int py = y + row;

@@ -19,6 +19,7 @@ struct rect rect_cut(struct rect a, struct rect b); // w or h <= 0: nothing is l
 struct canvas {
     uint32_t *pixels;
     int width, height;         // pixels, rows without gaps
+    struct rect clip;          // nothing is drawn outside; no width: all may be
     struct rect dirty[DIRTY_MAX];
     unsigned dirty_count;
 };

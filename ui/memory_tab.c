@@ -21,8 +21,8 @@ void ui_size_text(char *out, size_t room, uint64_t bytes)
         bytes /= 1024;
         u++;
     }
-    if (u == 2 && bytes >= 1024 && bytes % 512 == 0)
-        snprintf(out, room, "%llu.%llu GiB", (unsigned long long)(bytes / 1024), (unsigned long long)(bytes % 1024 * 10 / 1024));
+    if (u == 2 && bytes >= 1024 && bytes % 256 == 0) // 2.5, 2.25
+        snprintf(out, room, "%llu.%llu GiB", (unsigned long long)(bytes / 1024), (unsigned long long)(bytes % 512 ? bytes % 1024 * 100 / 1024 : bytes % 1024 * 10 / 1024));
     else
         snprintf(out, room, "%llu %s", (unsigned long long)bytes, units[u]);
 }
@@ -196,7 +196,7 @@ void memory_tab_layout(struct ui *ui)
         char label[32], id[32];
         ui_size_text(label, sizeof label, sizes[i]);
         int w = button_width(ui, label);
-        if (x + w > list.x + list.w || (sizes[i] > ui->facts.pluggable && sizes[i] > GIB))
+        if (x + w > list.x + list.w || y + h > ui->content.y + ui->content.h || (sizes[i] > ui->facts.pluggable && sizes[i] > GIB))
             break;
         snprintf(id, sizeof id, "plug-%lluM", (unsigned long long)(sizes[i] / MIB));
         button_add(ui, (struct rect){ x, y, w, h }, sizes[i] > ui->facts.pluggable || !slot_free(&ui->facts), 0, id, label);
@@ -259,6 +259,7 @@ void memory_tab_draw(struct ui *ui)
     const struct ui_facts *facts = &ui->facts;
     struct rect list = list_rect(ui);
     char text[200], ram[32], plugged[32], more[32];
+    ui->canvas.clip = ui->content; // in a small window not all of it is there
     draw_fill(&ui->canvas, ui->content, COLOUR_BACK);
     draw_map(ui);
     ui_size_text(ram, sizeof ram, facts->ram_size);
@@ -281,6 +282,7 @@ void memory_tab_draw(struct ui *ui)
     for (unsigned i = 0; i < ui->button_count; i++)
         if (ui->buttons[i].place.y < ui->status_bar.y)
             button_draw(ui, &ui->buttons[i]);
+    ui->canvas.clip = (struct rect){ 0 };
 }
 
 void memory_tab_pointer(struct ui *ui, const struct pointer *p)

@@ -4,9 +4,12 @@
 #include <string.h>
 #include "ui/internal.h"
 
+// A button has to leave room for the light; without that it is not there.
 static int put_right(struct ui *ui, int right, bool disabled, const char *id, const char *label)
 {
     int w = button_width(ui, label), pad = 2 * ui->unit;
+    if (right - w < 3 * ui->font.width)
+        return right;
     button_add(ui, (struct rect){ right - w, ui->status_bar.y + pad, w, ui->status_bar.h - 2 * pad }, disabled, 0, id, label);
     return right - w - 3 * ui->unit;
 }
@@ -16,7 +19,12 @@ void status_layout(struct ui *ui)
     static const char *const scalings[] = { "Scale whole", "Scale to fit", "Scale 1:1" };
     int right = ui->canvas.width - 3 * ui->unit;
     bool ended = ui->facts.state == UI_SHUT_DOWN || ui->facts.state == UI_FAILED, screen = tabs_current(ui)->kind == TAB_SCREEN;
-    if (screen) {
+    if (ui->grabbed)
+        return; // the pointer cannot reach them, and the key that lets it go must be seen
+    int needed = 14 * ui->font.width; // the state and the others
+    for (unsigned i = 0; i < 3; i++)
+        needed += button_width(ui, "Pause") + 3 * ui->unit;
+    if (screen && needed + button_width(ui, "Screenshot") + button_width(ui, scalings[ui->scaling]) < right) {
         right = put_right(ui, right, !ui->picture_width, "screenshot", "Screenshot");
         right = put_right(ui, right, !ui->picture_width, "scaling", scalings[ui->scaling]);
     }
@@ -43,11 +51,18 @@ void status_draw(struct ui *ui)
         if (place.x - f->width < bar.x + bar.w)
             bar.w = place.x - f->width - bar.x;
     }
-    draw_fill(&ui->canvas, (struct rect){ x, bar.y + (bar.h - d) / 2, d, d }, states[ui->facts.state].colour);
+    if (bar.w > x + d)
+        draw_fill(&ui->canvas, (struct rect){ x, bar.y + (bar.h - d) / 2, d, d }, states[ui->facts.state].colour);
     x = draw_text(&ui->canvas, f, bar, x + d + f->width, y, states[ui->facts.state].name, COLOUR_TEXT) + 2 * f->width;
     if (ui->grabbed) { // always to be seen while it lasts
-        static const char *const release[] = { "Ctrl-Alt-G lets the mouse go", "Ctrl-Alt-Shift-G lets the mouse go", "Right Ctrl-G lets the mouse go" };
-        draw_text(&ui->canvas, f, bar, x, y, release[ui->options.grab], COLOUR_WARN);
+        static const char *const keys[] = { "Ctrl-Alt-G", "Ctrl-Alt-Shift-G", "Right Ctrl-G" };
+        snprintf(text, sizeof text, "%s lets the mouse go", keys[ui->options.grab]);
+        if (x + text_width(f, text) > bar.x + bar.w) { // the keys alone, instead of the state
+            x = bar.x + 3 * f->width;
+            draw_fill(&ui->canvas, (struct rect){ x, bar.y, bar.w - x, bar.h }, COLOUR_BAR);
+            snprintf(text, sizeof text, "%s", keys[ui->options.grab]);
+        }
+        draw_text(&ui->canvas, f, bar, x, y, text, COLOUR_WARN);
         return;
     }
     if (*ui->message) {

@@ -132,6 +132,11 @@ void tabs_layout(struct ui *ui)
         ui->tabs[i].place = (struct rect){ x, 0, ui->tab_bar.h ? w : 0, ui->tab_bar.h };
         x += w + ui->unit;
     }
+    const struct rect *chosen = &ui->tabs[ui->selected].place; // in sight, with the next one's begin, where there is no room for all
+    int over = chosen->x + chosen->w + 2 * ui->font.width - ui->canvas.width, most = x - ui->canvas.width;
+    over = over > most ? most : over;
+    for (unsigned i = 0; over > 0 && i < ui->tab_count; i++)
+        ui->tabs[i].place.x -= over;
 }
 
 static void quit_layout(struct ui *ui)

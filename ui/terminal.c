@@ -264,7 +264,7 @@ void terminal_place(struct terminal *t, struct rect place, const struct font *fo
     t->place = place;
     int columns = (place.w - 2 * MARGIN(t) - 4 * t->unit) / font->width, rows = (place.h - 2 * MARGIN(t)) / font->height;
     columns = columns < 10 ? 10 : columns > 500 ? 500 : columns;
-    rows = rows < 3 ? 3 : rows > 300 ? 300 : rows;
+    rows = rows < 1 ? 1 : rows > 300 ? 300 : rows;
     if (columns != t->columns || rows != t->rows)
         terminal_reflow(t, columns, rows);
     t->all_dirty = true;

@@ -87,6 +87,27 @@ def sizes(d):
             w.until('plugged', lambda: 'dimm dimm1' in w.info())
 
 
+def tiny(d):
+    """What has no room is left out, and the rest stays where it belongs: buttons in the status bar, the chosen tab in sight."""
+    for scale in ('1', '1.5', '2'):
+        with Window('-S', display=d, options=',scale=' + scale) as w:
+            w.hmp('memory +128M')
+            w.tool('windowsize', w.id, '320', '200')
+            w.until('small', lambda: 'window 320x200 ' in w.info())
+            for i, name in enumerate(('Screen', 'Monitor', 'Serial 0', 'Memory')):
+                w.key(f'ctrl+alt+{i + 1}')
+                w.until(name, lambda: w.selected() == name)
+                text = w.info()
+                for b in re.findall(r'^button .* (-?\d+),(-?\d+) (\d+)x(\d+)', text, re.M):
+                    x, y, bw, bh = map(int, b)
+                    assert x >= 0 and y >= 0 and x + bw <= 320 and y + bh <= 200, (scale, name, b)
+                x, y, tw, th = map(int, re.search(r'^tab .* (-?\d+),(-?\d+) (\d+)x(\d+).* selected', text, re.M).groups())
+                assert x >= 0 and x + tw <= 320, (scale, name, x, tw)
+            w.select('Monitor')
+            w.type('info status\n')
+            w.until('the prompt is seen', lambda: w.text().rstrip().endswith('(qemu)'))
+
+
 def full_screen(d):
     with Window('-S', display=d) as w:
         w.select('Monitor')
@@ -271,7 +292,7 @@ def main():
     with Display() as d:
         for name, fn in (('tabs by click and by key, unread output', tabs), ('a monitor command typed, completion, history', monitor),
                          ('DIMMs plugged and ejected by button', dimm), ('scale 1, 1.5 and 2', sizes), ('full screen', full_screen),
-                         ('another size breaks lines anew', resize), ('scroll-back and find', scroll), ('selection, copy, paste', selection),
+                         ('another size breaks lines anew', resize), ('a tiny window', tiny), ('scroll-back and find', scroll), ('selection, copy, paste', selection),
                          ('closing the window', closing), ('the display is lost', lost), ('an idle window takes no CPU', idle),
                          ('without tabs, with other keys', hidden_tabs)):
             t.case(name, fn, d)
