@@ -103,7 +103,8 @@ def tiny(d):
                     assert x >= 0 and y >= 0 and x + bw <= 320 and y + bh <= 200, (scale, name, b)
                 x, y, tw, th = map(int, re.search(r'^tab .* (-?\d+),(-?\d+) (\d+)x(\d+).* selected', text, re.M).groups())
                 assert x >= 0 and x + tw <= 320, (scale, name, x, tw)
-            w.select('Monitor')
+            w.key('ctrl+alt+2')
+            w.until('Monitor', lambda: w.selected() == 'Monitor')
             w.type('info status\n')
             w.until('the prompt is seen', lambda: w.text().rstrip().endswith('(qemu)'))
 
