@@ -355,9 +355,10 @@ static enum slice_end run_slice(struct engine *e, struct vcpu_head *cpu, int64_t
         uint32_t flags = e->target->block_flags(cpu);
         if (e->debug && debug_before(e, cpu))
             return SLICE_STOPPED;
+        uint64_t freed = e->freed; // translating may evict the block that was left, and with it the edge
         struct tb *tb = fetch_block(e, cpu, flags);
         if (tb) {
-            if (edge && !((struct tb *)edge->from)->dead)
+            if (edge && e->freed == freed && !((struct tb *)edge->from)->dead)
                 tb_link(e, edge, tb);
             edge = run_from(e, cpu, tb, left);
         } else {

@@ -91,6 +91,7 @@ struct engine {
     struct code_page *pages;
     uint32_t page_count, page_hash[1u << TB_HASH_BITS];
     struct tb *graveyard;         // dead blocks, freed at the top of the loop (through incoming)
+    uint64_t freed;               // blocks so far; while it stands, a block (and its edges) that was there still is
     uint32_t flag_keys[FLAGS_LIMIT], flag_count;
     uint16_t flag_hash[FLAGS_SLOTS];
     // time

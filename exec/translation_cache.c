@@ -231,6 +231,7 @@ void tb_free_dead(struct engine *e)
         e->options.backend->release(e->backend_state, &tb->code);
         e->tbs[tb->index] = (struct tb *)(uintptr_t)e->tb_free;
         e->tb_free = tb->index;
+        e->freed++;
         free(tb);
     }
 }
