@@ -208,12 +208,14 @@ bool chardev_attach(struct chardev *c, const struct chardev_front *front, void *
 const char *chardev_id(const struct chardev *c) { return c->id; }
 bool chardev_is_terminal(const struct chardev *c) { return c->terminal; }
 
-unsigned chardev_columns(const struct chardev *c)
+struct text_size chardev_size(const struct chardev *c)
 {
     struct winsize size;
-    if (c->terminal && c->driver->columns)
-        return c->driver->columns(c);
-    return c->terminal && c->fd_out >= 0 && !ioctl(c->fd_out, TIOCGWINSZ, &size) ? size.ws_col : 0;
+    if (c->terminal && c->driver->size)
+        return c->driver->size(c);
+    if (!c->terminal || c->fd_out < 0 || ioctl(c->fd_out, TIOCGWINSZ, &size))
+        return (struct text_size){ 0 };
+    return (struct text_size){ size.ws_col, size.ws_row };
 }
 
 bool chardev_has_front(const struct chardev *c) { return c->front; }

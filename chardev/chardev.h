@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "util/width.h"
 
 struct error;
 struct loop;
@@ -32,7 +33,7 @@ size_t chardev_queued(const struct chardev *chardev);
 void chardev_accept_input(struct chardev *chardev);
 const char *chardev_id(const struct chardev *chardev);
 bool chardev_is_terminal(const struct chardev *chardev);      // line editing makes sense
-unsigned chardev_columns(const struct chardev *chardev);      // of a terminal, as it is now; 0: not known
+struct text_size chardev_size(const struct chardev *chardev); // of a terminal, as it is now
 bool chardev_has_front(const struct chardev *chardev);
 bool chardev_connected(const struct chardev *chardev);
 
@@ -59,7 +60,7 @@ struct chardev_console {
     void *(*open)(void *opaque, struct chardev *chardev, struct error **errp);
     void (*write)(void *console, const uint8_t *data, size_t len);
     void (*close)(void *console);
-    unsigned (*columns)(void *console); // how wide it is now
+    struct text_size (*size)(void *console);
     void *opaque;
 };
 void chardev_set_console(struct chardev_list *list, const struct chardev_console *console);

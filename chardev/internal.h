@@ -12,7 +12,7 @@ struct chardev_driver {
     void (*close)(struct chardev *c);
     void (*write)(struct chardev *c, const uint8_t *data, size_t len); // NULL: to fd_out
     void (*accept)(struct chardev *c); // the front end can take more; NULL: input comes from fd_in
-    unsigned (*columns)(const struct chardev *c); // of a terminal; NULL: ask the host about fd_out
+    struct text_size (*size)(const struct chardev *c); // of a terminal; NULL: ask the host about fd_out
 };
 extern const struct chardev_driver chardev_stdio, chardev_file, chardev_pty, chardev_null, chardev_socket, chardev_vc;
 

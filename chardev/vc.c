@@ -78,13 +78,13 @@ void chardev_console_input(struct chardev *c, const void *data, size_t len)
     vc_accept(c);
 }
 
-static unsigned vc_columns(const struct chardev *c)
+static struct text_size vc_size(const struct chardev *c)
 {
     const struct vc *vc = c->data;
-    return c->list->console->columns ? c->list->console->columns(vc->console) : 0;
+    return c->list->console->size ? c->list->console->size(vc->console) : (struct text_size){ 0 };
 }
 
 const struct chardev_driver chardev_vc = {
     .name = "vc", .help = "a text console in the window", .open = vc_open, .close = vc_close, .write = vc_write, .accept = vc_accept,
-    .columns = vc_columns,
+    .size = vc_size,
 };

@@ -175,9 +175,9 @@ static void complete(void *opaque, const char *text, void (*candidate)(void *, c
             offer(&table[i], candidate, to);
 }
 
-static unsigned width(void *opaque)
+static struct text_size size(void *opaque)
 {
-    return chardev_columns(((struct monitor *)opaque)->chardev);
+    return chardev_size(((struct monitor *)opaque)->chardev);
 }
 
 static void greet(struct monitor *m)
@@ -254,7 +254,7 @@ struct monitor *monitor_new(struct machine *machine, struct chardev *chardev, st
     struct monitor *m = calloc(1, sizeof *m);
     m->machine = machine;
     m->chardev = chardev;
-    m->readline = readline_new(PROMPT, chardev_is_terminal(chardev), LINE_MAX_LENGTH, print, line, complete, width, m);
+    m->readline = readline_new(PROMPT, chardev_is_terminal(chardev), LINE_MAX_LENGTH, print, line, complete, size, m);
     m->sink = (struct event_sink){ .event = notice, .opaque = m, .next = machine->sinks };
     machine->sinks = &m->sink;
     if (!chardev_attach(chardev, &front, m, errp)) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Line editing. The line is redrawn whole after each change, in as many rows as it takes: its width is counted in the columns of its
-// characters, as the terminal does, so that the cursor is found in any row. Simple beats clever here.
+// characters, as the terminal does, so that the cursor is found in any row. Where the terminal has fewer rows, the line falls into pages
+// that fill it, and the one with the cursor is drawn. Simple beats clever here.
 #include "monitor/readline.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "util/width.h"
 
 #define HISTORY 200
 
@@ -24,20 +24,21 @@ struct readline {
     unsigned part_count;
     bool finished;             // the terminal's cursor is at the start of an empty row
     size_t shown;              // byte of the text before which the terminal's cursor stands
+    size_t first, end;         // bytes of the text that are on the terminal
     void (*print)(void *, const char *);
     void (*line)(void *, const char *);
     void (*complete)(void *, const char *, void (*)(void *, const char *), void *);
-    unsigned (*columns)(void *);
+    struct text_size (*size)(void *);
     void *opaque;
 };
 
 struct readline *readline_new(const char *prompt, bool editing, size_t max, void (*print)(void *, const char *), void (*line)(void *, const char *),
-                              void (*complete)(void *, const char *, void (*)(void *, const char *), void *), unsigned (*columns_of)(void *),
+                              void (*complete)(void *, const char *, void (*)(void *, const char *), void *), struct text_size (*size)(void *),
                               void *opaque)
 {
     struct readline *r = calloc(1, sizeof *r);
     *r = (struct readline){ .prompt = prompt, .editing = editing, .max = max, .print = print, .line = line, .complete = complete,
-                            .columns = columns_of, .opaque = opaque };
+                            .size = size, .opaque = opaque };
     r->text = calloc(1, max + 1);
     return r;
 }
@@ -54,10 +55,10 @@ void readline_free(struct readline *r)
 
 struct place { size_t row, column; };
 
-static size_t columns(struct readline *r)
+static struct text_size size_of(struct readline *r)
 {
-    size_t n = r->columns ? r->columns(r->opaque) : 0;
-    return n ? n : 80;
+    struct text_size n = r->size ? r->size(r->opaque) : (struct text_size){ 0 };
+    return (struct text_size){ n.columns ? n.columns : 80, n.rows };
 }
 
 // Where text goes on from `at`; a row that is full is left only when something follows.
@@ -74,13 +75,36 @@ static struct place put(struct place at, size_t width, const char *text, size_t 
     return at;
 }
 
+static const char *mark(const struct readline *r) { return r->first ? "<" : ""; } // the page is not the first
+
+static struct place start(struct readline *r, size_t width)
+{
+    return put(put((struct place){ 0 }, width, r->prompt, strlen(r->prompt)), width, mark(r), strlen(mark(r)));
+}
+
+// Which page has the cursor.
+static void turn_page(struct readline *r)
+{
+    struct text_size size = size_of(r);
+    r->first = r->end = 0;
+    do {
+        r->first = r->end;
+        struct place at = start(r, size.columns);
+        for (size_t bytes; r->end < r->length; r->end += bytes) {
+            utf8_get(r->text + r->end, r->length - r->end, &bytes);
+            at = put(at, size.columns, r->text + r->end, bytes);
+            if (size.rows && r->end > r->first && (at.row >= size.rows || (at.row == size.rows - 1 && at.column == size.columns)))
+                break; // nor may the last row be full: the cursor would stand in the next
+        }
+    } while (r->end < r->length && r->cursor >= r->end);
+}
+
 // The cursor's place before byte `to` of the text; at the end of a full row it stands in the next one.
 static struct place place_of(struct readline *r, size_t to)
 {
-    size_t width = columns(r), wide = 1, bytes;
-    struct place at = put((struct place){ 0 }, width, r->prompt, strlen(r->prompt));
-    at = put(at, width, r->text, to);
-    if (to < r->length)
+    size_t width = size_of(r).columns, wide = 1, bytes;
+    struct place at = put(start(r, width), width, r->text + r->first, to - r->first);
+    if (to < r->end)
         wide = unicode_width(utf8_get(r->text + to, r->length - to, &bytes));
     if (at.column + wide > width)
         at = (struct place){ at.row + 1, 0 };
@@ -103,13 +127,13 @@ static void clear(struct readline *r, struct place from)
     r->print(r->opaque, "\x1b[J");
 }
 
-// The cursor goes from the end of the whole line to where it belongs.
+// The cursor goes from the end of what is shown to where it belongs.
 static void go_back(struct readline *r)
 {
-    struct place end = place_of(r, r->length), to = place_of(r, r->cursor);
+    struct place end = place_of(r, r->end), to = place_of(r, r->cursor);
     if (end.row && !end.column)
         r->print(r->opaque, " \r"); // else the terminal waits for the next character at the end of its full row
-    if (r->cursor < r->length) {
+    if (r->cursor < r->end) {
         r->print(r->opaque, "\r");
         move(r, end.row - to.row, 'A');
         move(r, to.column, 'C');
@@ -119,18 +143,23 @@ static void go_back(struct readline *r)
 
 static void draw(struct readline *r)
 {
+    turn_page(r);
+    char kept = r->text[r->end];
     r->print(r->opaque, r->prompt);
-    r->print(r->opaque, r->text);
+    r->print(r->opaque, mark(r));
+    r->text[r->end] = 0;
+    r->print(r->opaque, r->text + r->first);
+    r->text[r->end] = kept;
     go_back(r);
 }
 
 // Down behind the line, at the start of a row.
 static void finish(struct readline *r)
 {
-    struct place end = place_of(r, r->length);
+    struct place end = place_of(r, r->end);
     move(r, end.row - place_of(r, r->shown).row, 'B');
     r->print(r->opaque, end.row && !end.column ? "\r\x1b[K" : "\n");
-    r->shown = 0;
+    r->shown = r->first = r->end = 0;
 }
 
 void readline_prompt(struct readline *r)
@@ -145,7 +174,7 @@ void readline_prompt(struct readline *r)
 
 void readline_reset(struct readline *r)
 {
-    r->length = r->cursor = r->shown = 0;
+    r->length = r->cursor = r->shown = r->first = r->end = 0;
     r->text[0] = 0;
     r->escape = r->part_count = 0;
 }
@@ -368,14 +397,16 @@ static void edit(struct readline *r, uint8_t c)
     } else if (c < 32 || c == 127) {
         control(r, c);
     } else {
-        size_t start = r->cursor;
+        size_t at = r->cursor, page = r->first, bytes;
         if (!text_byte(r, c))
             return;
-        size_t bytes;
-        if (r->cursor == r->length && unicode_width(utf8_get(r->text + start, r->length - start, &bytes))) { // the usual case
-            r->print(r->opaque, r->text + start);
-            go_back(r);
-            return;
+        if (r->cursor == r->length && unicode_width(utf8_get(r->text + at, r->length - at, &bytes))) { // the usual case
+            turn_page(r);
+            if (r->first == page) {
+                r->print(r->opaque, r->text + at);
+                go_back(r);
+                return;
+            }
         }
     }
     if (r->escape)

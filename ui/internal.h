@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include "ui/screen.h"
 #include "ui/ui.h"
+#include "util/width.h"
 
 // ---- draw.c, font.c: a canvas of XRGB pixels that knows what changed
 struct rect { int x, y, w, h; };
@@ -64,7 +65,7 @@ struct console {               // of one vc chardev
     uint8_t *in, *out;         // lock: guest to window, window to guest
     size_t in_count, in_capacity, out_count, out_capacity;
     bool out_posted, stalled;
-    _Atomic unsigned columns;  // as the window shows it; 0: not shown so far
+    _Atomic struct text_size size; // as the window shows it; 0: not shown so far
     struct console *next;
 };
 void console_send(struct console *console, const char *bytes, size_t len);
@@ -82,8 +83,8 @@ struct terminal;
 struct terminal *terminal_new(void (*send)(void *opaque, const char *bytes, size_t len), void *opaque);
 void terminal_free(struct terminal *t);
 void terminal_write(struct terminal *t, const char *bytes, size_t len);
+struct text_size terminal_size(const struct terminal *t);
 // Lays it out; draws later what changed (all: the canvas holds something else).
-unsigned terminal_columns(const struct terminal *t);
 void terminal_place(struct terminal *t, struct rect place, const struct font *font);
 void terminal_draw(struct terminal *t, struct canvas *canvas, bool all, bool focused);
 bool terminal_key(struct terminal *t, struct ui *ui, const struct key *key); // true: used; no text follows

@@ -162,7 +162,7 @@ void ui_layout(struct ui *ui)
     struct tab *tab = tabs_current(ui);
     if (tab->terminal) {
         terminal_place(tab->terminal, ui->content, &ui->font);
-        atomic_store(&tab->console->columns, terminal_columns(tab->terminal));
+        atomic_store(&tab->console->size, terminal_size(tab->terminal));
     }
     if (ui->asking_quit)
         quit_layout(ui);

@@ -270,7 +270,7 @@ void terminal_place(struct terminal *t, struct rect place, const struct font *fo
     t->all_dirty = true;
 }
 
-unsigned terminal_columns(const struct terminal *t) { return (unsigned)t->columns; }
+struct text_size terminal_size(const struct terminal *t) { return (struct text_size){ (unsigned)t->columns, (unsigned)t->rows }; }
 
 static uint32_t fore_of(const struct cell *c)
 {

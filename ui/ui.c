@@ -92,9 +92,9 @@ static void console_write(void *opaque, const uint8_t *data, size_t len)
         ui_wake(ui);
 }
 
-static unsigned console_columns(void *opaque)
+static struct text_size console_size(void *opaque)
 {
-    return atomic_load(&((struct console *)opaque)->columns);
+    return atomic_load(&((struct console *)opaque)->size);
 }
 
 static void console_close(void *opaque)
@@ -155,7 +155,7 @@ void console_send(struct console *c, const char *bytes, size_t len)
 void ui_attach_consoles(struct ui *ui, struct chardev_list *chardevs)
 {
     struct chardev_console *hooks = calloc(1, sizeof *hooks);
-    *hooks = (struct chardev_console){ .open = console_open, .write = console_write, .close = console_close, .columns = console_columns,
+    *hooks = (struct chardev_console){ .open = console_open, .write = console_write, .close = console_close, .size = console_size,
                                         .opaque = ui };
     ui->hooks = hooks;
     chardev_set_console(chardevs, hooks);

@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Of a terminal, in characters; 0: not known.
+struct text_size { unsigned columns, rows; };
+
 // Columns that a character takes: 0, 1 or 2.
 unsigned unicode_width(uint32_t code);
 // The character at text (len > 0 bytes of it): its code and its bytes. What is no UTF-8: U+FFFD, one byte.
