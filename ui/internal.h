@@ -176,7 +176,8 @@ struct ui {
     uint64_t rate;             // instructions a second
     uint64_t rate_count;
     int64_t rate_at;
-    char message[256];         // in the status bar
+    char message[256];         // in the status bar: an error until something else is done, what is none goes by itself
+    int64_t message_at;
     bool message_bad, asking_quit;
     // Screen tab
     enum screen_scaling scaling;

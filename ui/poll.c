@@ -6,6 +6,8 @@
 #include <strings.h>
 #include "ui/internal.h"
 
+#define MESSAGE_MS 8000
+
 static void take_text(struct ui *ui)
 {
     for (unsigned i = 0; i < ui->tab_count; i++) {
@@ -95,6 +97,10 @@ void ui_poll(struct ui *ui)
     if (facts)
         take_facts(ui, facts);
     free(facts);
+    if (*ui->message && !ui->message_bad && ui_host_ms() - ui->message_at >= MESSAGE_MS) {
+        ui->message[0] = 0;
+        ui->draw_bars = true;
+    }
     if (*said)
         ui_say(ui, !strncmp(said, "Error", 5), "%s", said);
     if (tabs_current(ui)->kind == TAB_SCREEN)

@@ -238,6 +238,7 @@ void ui_say(struct ui *ui, bool bad, const char *fmt, ...)
     vsnprintf(ui->message, sizeof ui->message, fmt, args);
     va_end(args);
     ui->message_bad = bad;
+    ui->message_at = ui_host_ms();
     ui->draw_bars = true;
 }
 
