@@ -225,8 +225,8 @@ static void gen_string_once(struct translator *t, const struct insn *in, enum st
     case STRING_CMPS:
         source = string_at(t, in, R_RSI, in->segment);
         destination = string_at(t, in, R_RDI, SEG_ES);
+        b = gen_load(t, &destination, size, 0); // faults: the destination's first
         a = gen_load(t, &source, size, 0);
-        b = gen_load(t, &destination, size, 0);
         string_step(t, in, R_RSI, size);
         string_step(t, in, R_RDI, size);
         gen_set_cc(t, CC_SUB, size, a, b, IR_NONE);

@@ -51,6 +51,7 @@ void gen_x87_fwait(struct translator *t, const struct insn *in);
 void gen_x87_nothing(struct translator *t, const struct insn *in);
 void gen_vec(struct translator *t, const struct insn *in);
 void gen_vec_imm(struct translator *t, const struct insn *in);
+void gen_dot_product(struct translator *t, const struct insn *in);
 void gen_insertps(struct translator *t, const struct insn *in);
 void gen_vec_shift_imm(struct translator *t, const struct insn *in);
 void gen_vec_to_g(struct translator *t, const struct insn *in);

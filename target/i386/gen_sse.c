@@ -137,6 +137,36 @@ static void vector_op(struct translator *t, const struct insn *in, unsigned imm)
 void gen_vec(struct translator *t, const struct insn *in) { vector_op(t, in, 0); }
 void gen_vec_imm(struct translator *t, const struct insn *in) { vector_op(t, in, (uint8_t)in->op[2].imm); }
 
+// DPPS, DPPD (arg: V_mulps, V_mulpd). Hosts differ in which of several NaNs they keep, so the sums are ops of their own, in
+// the order of Intel's: of a pair an even lane of DPPS takes the upper product first, an odd one the lower. Products that the
+// immediate leaves out are +0. helper_dot_exact does the same in steps.
+static ir_var dot_selected(struct translator *t, ir_var zero, ir_var v, unsigned blend, unsigned lanes, unsigned all)
+{
+    return lanes == all ? v : gen_vop_temp(t, blend, zero, v, lanes);
+}
+
+void gen_dot_product(struct translator *t, const struct insn *in)
+{
+    bool wide = in->row->arg == V_mulpd;
+    unsigned imm = (uint8_t)in->op[2].imm, all = wide ? 3 : 15, blend = wide ? V_blendpd : V_blendps;
+    ir_var d = gen_xmm(in->op[0].reg), s = gen_vector_operand(t, in, 1), zero = ir_vtemp(t->ir);
+    if (gen_vec_is_exact(t, V_mulps)) {
+        gen_call(t, H_dot_exact, IR_NONE, 3, gen_const(t, (int64_t)VEC_EXACT_CODE(in->row->arg, imm, in->op[0].reg)), gen_vector_half(t, s, 0),
+                 gen_vector_half(t, s, 1));
+        return;
+    }
+    gen_vfromg(t, V_movd_from, zero, gen_xmm(0), gen_const(t, 0), 0);
+    ir_var left = dot_selected(t, zero, d, blend, imm >> 4 & all, all), right = dot_selected(t, zero, s, blend, imm >> 4 & all, all);
+    ir_var products = gen_vop_temp(t, (unsigned)in->row->arg, left, right, 0), sum;
+    if (wide) {
+        sum = gen_vop_temp(t, V_addpd, products, gen_vop_temp(t, V_pshufd, products, products, 0x4e), 0);
+    } else {
+        ir_var pairs = gen_vop_temp(t, V_addps, gen_vop_temp(t, V_pshufd, products, products, 0xb1), products, 0);
+        sum = gen_vop_temp(t, V_addps, pairs, gen_vop_temp(t, V_pshufd, pairs, pairs, 0x4e), 0);
+    }
+    gen_vop(t, blend, d, zero, sum, imm & all);
+}
+
 // INSERTPS from memory takes the dword that is there, whatever the immediate selects.
 void gen_insertps(struct translator *t, const struct insn *in)
 {

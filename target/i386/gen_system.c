@@ -27,7 +27,10 @@ static void next_after_segment(struct translator *t, const struct insn *in, unsi
 
 void gen_push_seg(struct translator *t, const struct insn *in)
 {
-    gen_push_value(t, in->opsize, gen_load_env(t, 1, SEG_FIELD(in->row->arg, selector)));
+    struct gen_mem m = gen_stack_at(t, -(1ll << in->opsize));
+    // 32-bit code moves 16 bits and leaves what is above them, as Intel's processors do [SDM 2B PUSH].
+    gen_store(t, &m, in->opsize == 2 ? 1 : in->opsize, gen_load_env(t, 1, SEG_FIELD(in->row->arg, selector)));
+    gen_stack_adjust(t, -(1ll << in->opsize));
 }
 
 static void load_segment(struct translator *t, const struct insn *in, unsigned seg, ir_var selector)
@@ -82,10 +85,10 @@ void gen_bound(struct translator *t, const struct insn *in)
     struct gen_mem m = gen_address(t, in);
     unsigned size = in->opsize;
     ir_var low = gen_load(t, &m, size, 1), value = ir_temp(t->ir);
-    m.disp += 1ll << size;
-    ir_var high = gen_load(t, &m, size, 1);
     ir_2(t->ir, size == 1 ? IR_SX16 : IR_SX32, 3, value, gen_reg(in->op[0].reg));
-    gen_call(t, H_bound, IR_NONE, 3, value, low, high);
+    gen_call(t, H_bound, IR_NONE, 3, value, low, imm(t, INT64_MAX)); // #BR before the upper bound is read
+    m.disp += 1ll << size;
+    gen_call(t, H_bound, IR_NONE, 3, value, low, gen_load(t, &m, size, 1));
 }
 
 // LAR, LSL, VERR, VERW: the helper leaves ZF in the struct and returns the value (old one when ZF = 0).

@@ -24,12 +24,26 @@ static void raise_simd(struct x86_cpu *cpu)
     cpu_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD);
 }
 
+// One operation; an exception that is not masked ends the instruction, with the flags set. Those found before computing
+// keep the others from being found [SDM 1 11.5.2].
+static void exact_step(struct x86_cpu *cpu, unsigned row, struct vec_args *a)
+{
+    uint32_t before = cpu->head.mxcsr, unmasked = ~(before >> 7) & SF_ALL_FLAGS, first = SF_IE | SF_DE | SF_ZE, raised;
+    a->mxcsr = before & ~SF_ALL_FLAGS;
+    vec_interp[row](a);
+    raised = a->mxcsr & SF_ALL_FLAGS;
+    if (raised & unmasked & first)
+        raised &= first;
+    cpu->head.mxcsr = before | raised;
+    if (raised & unmasked)
+        raise_simd(cpu);
+}
+
 uint64_t helper_vec_exact(struct vcpu_head *head, uint64_t code, uint64_t low, uint64_t high, uint64_t g)
 {
     struct x86_cpu *cpu = x86_of(head);
     unsigned row = code & 0xffff, dst = code >> 24 & 0xff;
-    uint32_t before = head->mxcsr, raised;
-    struct vec_args a = {.s.d = {low, high}, .g = g, .imm = (uint8_t)(code >> 16), .mxcsr = before & ~SF_ALL_FLAGS};
+    struct vec_args a = {.s.d = {low, high}, .g = g, .imm = (uint8_t)(code >> 16)};
 
     if (vec_rows[row].form == VEC_TOG) {
         a.d.d[0] = low;
@@ -38,14 +52,7 @@ uint64_t helper_vec_exact(struct vcpu_head *head, uint64_t code, uint64_t low, u
         a.d.d[0] = cpu->xmm[dst].d[0];
         a.d.d[1] = cpu->xmm[dst].d[1];
     }
-    vec_interp[row](&a);
-    raised = a.mxcsr & SF_ALL_FLAGS;
-    bool steps = row == V_dpps || row == V_dppd; // which know themselves where they stopped
-    if (!steps && raised & ~(before >> 7) & (SF_IE | SF_DE | SF_ZE)) // found before computing: then nothing is [SDM 1 11.5.2]
-        raised &= SF_IE | SF_DE | SF_ZE;
-    head->mxcsr = before | raised;
-    if (raised & ~(before >> 7) & SF_ALL_FLAGS)
-        raise_simd(cpu);
+    exact_step(cpu, row, &a);
     if (vec_rows[row].form == VEC_TOG || vec_rows[row].form == VEC_CMP)
         return a.g;
     if (dst != VEC_EXACT_NONE) {
@@ -53,6 +60,33 @@ uint64_t helper_vec_exact(struct vcpu_head *head, uint64_t code, uint64_t low, u
         cpu->xmm[dst].d[1] = a.d.d[1];
     }
     return a.d.d[0];
+}
+
+static union vec128 exact_op(struct x86_cpu *cpu, unsigned row, union vec128 d, union vec128 s, unsigned imm)
+{
+    struct vec_args a = {.d = d, .s = s, .imm = (uint8_t)imm};
+    exact_step(cpu, row, &a);
+    return a.d;
+}
+
+// gen_dot_product with exceptions that are not masked: products and sums are steps, each can end the instruction.
+uint64_t helper_dot_exact(struct vcpu_head *head, uint64_t code, uint64_t low, uint64_t high)
+{
+    struct x86_cpu *cpu = x86_of(head);
+    unsigned row = code & 0xffff, imm = code >> 16 & 0xff, dst = code >> 24 & 0xff;
+    bool wide = row == V_mulpd;
+    unsigned blend = wide ? V_blendpd : V_blendps, add = wide ? V_addpd : V_addps;
+    union vec128 zero = {.d = {0, 0}}, d = {.d = {cpu->xmm[dst].d[0], cpu->xmm[dst].d[1]}}, s = {.d = {low, high}};
+    d = exact_op(cpu, blend, zero, d, imm >> 4);
+    s = exact_op(cpu, blend, zero, s, imm >> 4);
+    s = exact_op(cpu, row, d, s, 0);
+    if (!wide)
+        s = exact_op(cpu, add, exact_op(cpu, V_pshufd, s, s, 0xb1), s, 0);
+    s = exact_op(cpu, add, s, exact_op(cpu, V_pshufd, s, s, 0x4e), 0);
+    s = exact_op(cpu, blend, zero, s, imm);
+    cpu->xmm[dst].d[0] = s.d[0];
+    cpu->xmm[dst].d[1] = s.d[1];
+    return 0;
 }
 
 // ---- PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM [SDM 2B 4.1]

@@ -16,6 +16,7 @@ struct string {
     bool rep, repne, backward, trap, port_free;
     uint64_t mask;           // of the address size
     uint64_t source, destination; // linear
+    uint64_t a, b;           // CMPS, SCAS: what was compared last
 };
 
 static struct string decode(struct vcpu_head *head, uint64_t how)
@@ -29,6 +30,7 @@ static struct string decode(struct vcpu_head *head, uint64_t how)
     uint64_t source_base = flat && s.segment < SEG_FS ? 0 : cpu->seg[s.segment].base, es = flat ? 0 : cpu->seg[SEG_ES].base;
     s.source = (source_base + (cpu->regs[R_RSI] & s.mask)) & wrap;
     s.destination = (es + (cpu->regs[R_RDI] & s.mask)) & wrap;
+    s.a = cpu->regs[R_RAX];
     return s;
 }
 
@@ -149,34 +151,27 @@ static uint64_t read_element(const uint8_t *p, unsigned size)
     return v;
 }
 
-static void compare_flags(struct string *s, uint64_t a, uint64_t b)
+static bool compare_stops(const struct string *s)
 {
-    cpu_set_arith_flags(s->cpu, cc_compute(CC_SUB, s->size, a, b, 0));
+    uint64_t mask = s->size == 3 ? ~0ull : (1ull << (8 << s->size)) - 1;
+    return (((s->a ^ s->b) & mask) == 0) == s->repne;
 }
 
 // CMPS and SCAS in RAM: elements until the condition ends it. Returns how many were compared.
 static uint64_t bulk_compare(struct string *s, uint64_t n, bool *stop)
 {
     struct vcpu_head *head = &s->cpu->head;
-    uint64_t a = s->cpu->regs[R_RAX], b = 0, i;
-    const uint8_t *left = s->what == CMPS ? ldst_page_pointer(head, s->source, n << s->size, ACCESS_READ) : NULL;
-    if (s->what == CMPS && !left)
+    uint64_t i;
+    const uint8_t *right = ldst_page_pointer(head, s->destination, n << s->size, ACCESS_READ); // faults: this first
+    const uint8_t *left = right && s->what == CMPS ? ldst_page_pointer(head, s->source, n << s->size, ACCESS_READ) : NULL;
+    if (!right || (s->what == CMPS && !left))
         return 0;
-    const uint8_t *right = ldst_page_pointer(head, s->destination, n << s->size, ACCESS_READ);
-    if (!right)
-        return 0;
-    uint64_t mask = s->size == 3 ? ~0ull : (1ull << (8 << s->size)) - 1;
-    for (i = 0; i < n;) {
+    for (i = 0; i < n && !*stop; i++) {
         if (left)
-            a = read_element(left + (i << s->size), s->size);
-        b = read_element(right + (i << s->size), s->size);
-        i++;
-        if ((((a ^ b) & mask) == 0) == s->repne) {
-            *stop = true;
-            break;
-        }
+            s->a = read_element(left + (i << s->size), s->size);
+        s->b = read_element(right + (i << s->size), s->size);
+        *stop = compare_stops(s);
     }
-    compare_flags(s, a, b);
     if (left)
         ldst_bulk_read(head, s->source, i << s->size);
     ldst_bulk_read(head, s->destination, i << s->size);
@@ -186,7 +181,7 @@ static uint64_t bulk_compare(struct string *s, uint64_t n, bool *stop)
 static uint64_t one_iteration(struct string *s, bool *stop)
 {
     struct vcpu_head *head = &s->cpu->head;
-    uint64_t a = s->cpu->regs[R_RAX], b, mask = s->size == 3 ? ~0ull : (1ull << (8 << s->size)) - 1;
+    uint64_t a = s->cpu->regs[R_RAX], mask = s->size == 3 ? ~0ull : (1ull << (8 << s->size)) - 1;
     switch (s->what) {
     case MOVS:
         ldst_probe(head, s->source, 1u << s->size, ACCESS_READ); // faults: the source's first
@@ -198,12 +193,11 @@ static uint64_t one_iteration(struct string *s, bool *stop)
         a = ldst_load(head, s->source, s->size);
         s->cpu->regs[R_RAX] = s->size == 3 ? a : s->size == 2 ? (uint32_t)a : (s->cpu->regs[R_RAX] & ~mask) | (a & mask);
         break;
-    default:
+    default: // faults: the destination's first
+        s->b = ldst_load(head, s->destination, s->size);
         if (s->what == CMPS)
-            a = ldst_load(head, s->source, s->size);
-        b = ldst_load(head, s->destination, s->size);
-        compare_flags(s, a, b);
-        *stop = s->rep && (((a ^ b) & mask) == 0) == s->repne;
+            s->a = ldst_load(head, s->source, s->size);
+        *stop = compare_stops(s);
         break;
     }
     return 1;
@@ -212,11 +206,11 @@ static uint64_t one_iteration(struct string *s, bool *stop)
 uint64_t helper_string(struct vcpu_head *head, uint64_t how)
 {
     struct string s = decode(head, how);
-    if (s.rep && !(s.cpu->regs[R_RCX] & s.mask))
+    if (!(s.cpu->regs[R_RCX] & s.mask))
         return 0;
     if (cpu_block_flags(s.cpu) & BF_ALIGN_CHECK && ((uses_source(&s) ? s.source : 0) | (uses_destination(&s) ? s.destination : 0)) & ((1u << s.size) - 1))
         cpu_raise_error(s.cpu, VEC_AC, 0);
-    uint64_t n = s.rep ? chunk(&s) : 1, done = 0;
+    uint64_t n = chunk(&s), done = 0;
     bool stop = false;
     if (n > 1 && s.what == MOVS)
         done = bulk_move(&s, n);
@@ -229,7 +223,10 @@ uint64_t helper_string(struct vcpu_head *head, uint64_t how)
     else
         done = one_iteration(&s, &stop);
     advance(&s, done);
-    return s.rep && !stop && (s.cpu->regs[R_RCX] & s.mask);
+    bool more = !stop && s.cpu->regs[R_RCX] & s.mask;
+    if (!more && (s.what == CMPS || s.what == SCAS)) // until it ends the flags are those before it [SDM 2B REP]
+        cpu_set_arith_flags(s.cpu, cc_compute(CC_SUB, s.size, s.a, s.b, 0));
+    return more;
 }
 
 uint64_t helper_string_io(struct vcpu_head *head, uint64_t how)

@@ -19,11 +19,16 @@ static void trap_of_new_flags(struct x86_cpu *cpu)
         cpu->head.trap |= TRAP_STEP;
 }
 
+// SYSCALL and SYSRET exist in 64-bit code only (their rows say so): CSTAR can be written, but nothing goes there.
+static void check_enabled(struct x86_cpu *cpu)
+{
+    if (!(cpu->efer & EFER_SCE))
+        cpu_raise(cpu, VEC_UD);
+}
+
 void cpu_syscall(struct x86_cpu *cpu, uint64_t next_rip)
 {
-    if (!(cpu->efer & EFER_SCE) || !in_long_mode(cpu))
-        cpu_raise(cpu, VEC_UD);
-    bool from_64 = code_is_64(cpu);
+    check_enabled(cpu);
     uint16_t selector = (uint16_t)(cpu->star >> 32 & 0xfffc);
     cpu->regs[R_RCX] = next_rip;
     cpu->regs[R_R8 + 3] = cpu_get_eflags(cpu) & ~(uint64_t)F_RF; // R11
@@ -32,14 +37,13 @@ void cpu_syscall(struct x86_cpu *cpu, uint64_t next_rip)
     cpu->eflags = (flags & ~(uint64_t)(F_ARITH | F_RF)) | 2;
     cpu->seg[SEG_SS] = fixed((uint16_t)(selector + 8), DATA32, 0);
     cpu_set_cs(cpu, fixed(selector, CODE64, 0), 0);
-    cpu->head.rip = from_64 ? cpu->lstar : cpu->cstar;
+    cpu->head.rip = cpu->lstar;
     trap_of_new_flags(cpu);
 }
 
 void cpu_sysret(struct x86_cpu *cpu, bool rex_w)
 {
-    if (!(cpu->efer & EFER_SCE) || !in_long_mode(cpu))
-        cpu_raise(cpu, VEC_UD);
+    check_enabled(cpu);
     uint64_t rip = cpu->regs[R_RCX];
     if (cpu->cpl != 0 || (rex_w && (uint64_t)((int64_t)(rip << 16) >> 16) != rip))
         cpu_raise_error(cpu, VEC_GP, 0);

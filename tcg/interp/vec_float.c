@@ -114,51 +114,6 @@ HORIZONTAL(hsubpd, 64, 2, sf_f64_sub)
 ADDSUB(addsubps, 32, 4)
 ADDSUB(addsubpd, 64, 2)
 
-// Products that the immediate leaves out count as +0; sums go in pairs.
-// Products and sums are steps of their own: an unmasked exception of one ends the instruction before the next.
-static bool stops(struct vec_args *a, struct sf_env *env)
-{
-    unsigned unmasked = ~(a->mxcsr >> 7) & SF_ALL_FLAGS, before = SF_IE | SF_DE | SF_ZE;
-    if (env->flags & unmasked & before) // found before computing: then nothing is computed
-        env->flags &= before;
-    bool stop = env->flags & unmasked;
-    merge_flags(a, env);
-    env->flags = 0;
-    return stop;
-}
-
-void vec_dpps(struct vec_args *a)
-{
-    struct sf_env env = sf_env_from_mxcsr(a->mxcsr);
-    uint32_t product[4];
-    for (unsigned i = 0; i < 4; i++)
-        product[i] = a->imm >> (4 + i) & 1 ? sf_f32_mul(LANE32(a->d, i), LANE32(a->s, i), &env) : 0;
-    if (stops(a, &env))
-        return;
-    uint32_t low = sf_f32_add(product[0], product[1], &env);
-    uint32_t high = sf_f32_add(product[2], product[3], &env);
-    if (stops(a, &env))
-        return;
-    uint32_t sum = sf_f32_add(low, high, &env);
-    for (unsigned i = 0; i < 4; i++)
-        LANE32(a->d, i) = a->imm >> i & 1 ? sum : 0;
-    stops(a, &env);
-}
-
-void vec_dppd(struct vec_args *a)
-{
-    struct sf_env env = sf_env_from_mxcsr(a->mxcsr);
-    uint64_t product[2];
-    for (unsigned i = 0; i < 2; i++)
-        product[i] = a->imm >> (4 + i) & 1 ? sf_f64_mul(LANE64(a->d, i), LANE64(a->s, i), &env) : 0;
-    if (stops(a, &env))
-        return;
-    uint64_t sum = sf_f64_add(product[0], product[1], &env);
-    for (unsigned i = 0; i < 2; i++)
-        LANE64(a->d, i) = a->imm >> i & 1 ? sum : 0;
-    stops(a, &env);
-}
-
 // ---- conversions: `lanes` results from the low lanes of s, the rest of d zero when `clear`
 #define CONVERT(id, from, to, lanes, clear, fn, cast)                                     \
     void vec_##id(struct vec_args *a)                                                     \

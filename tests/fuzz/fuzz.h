@@ -26,6 +26,7 @@
 #define UNIT_BYTES 120
 #define ALL_FLAGS 0x8d5u
 #define FLAG_C1 2u           // beside those: C1 of the x87's status word
+#define DECODE_FLAGS(compat) (((compat) ? BF_CS_DB | BF_SS_DB : BF_CS_L) | BF_CPL_USER | BF_PE | BF_SSE_OK)
 
 struct rng { uint64_t s; };
 uint64_t rng_next(struct rng *r);
@@ -84,6 +85,8 @@ struct fuzz_result {
 };
 
 // ---- rows.c: which rows are tested, and what the manual leaves undefined
+// The guest's model is Intel's; hosts of other vendors differ in places.
+bool host_is_intel(void);
 unsigned rows_load(void);                       // from the decode table; returns their number
 const struct table_slot *row_slot(unsigned index);
 const char *row_skip_reason(unsigned index, bool compat); // NULL: tested

@@ -12,7 +12,6 @@
 //   --coverage      fail when a row of the table was never executed; print the rows that are not tested, and why
 //   --case N        this one case, with its whole text      --stop N   after so many differences (5)
 // Known departures of the emulator from hardware, which are kept out of the sequences or not reported:
-//   a branch to a non-canonical address faults on the target, not on the branch (report.c);
 //   an operand across the end of the canonical addresses is judged page by page (report.c);
 //   alignment checks (EFLAGS.AC at CPL 3) are not made (generate.c: POPF never sets AC);
 //   segment limits, types and null selectors are not checked in 32-bit code (generate.c, report.c); ARPL is missing (rows.c).

@@ -7,7 +7,6 @@
 #include "target/i386/cpu.h"
 #include "tests/fuzz/fuzz.h"
 
-#define DECODE_FLAGS(compat) (((compat) ? BF_CS_DB | BF_SS_DB : BF_CS_L) | BF_CPL_USER | BF_PE | BF_SSE_OK)
 #define MAX_TRIES 20
 
 struct encoder {

@@ -16,7 +16,7 @@ ONE(add, "add %rax, (%rdi)"); ONE(add_r, "add (%rdi), %rax"); ONE(inc, "incq (%r
 ONE(adc, "adc (%rdi), %eax"); ONE(imul, "imul (%rdi), %rax"); ONE(mul, "mulq (%rdi)"); ONE(div, "divq (%rdi)"); ONE(bts, "bts %rax, (%rdi)");
 ONE(xadd, "xadd %rax, (%rdi)"); ONE(xchg, "xchg %rax, (%rdi)"); ONE(cmpxchg, "cmpxchg %rbx, (%rdi)"); ONE(lcmpxchg, "lock cmpxchg %rbx, (%rdi)");
 ONE(cmpxchg8b, "cmpxchg8b (%rdi)"); ONE(cmpxchg16b, "cmpxchg16b (%rdi)"); ONE(movs, "movsq"); ONE(stos, "stosq"); ONE(lods, "lodsl");
-ONE(scas, "scasb"); ONE(cmps, "cmpsw"); ONE(rep_stos, "rep stosb"); ONE(rep_movs, "rep movsb"); ONE(mov, "mov (%rdi), %al"); ONE(movzx, "movzbl (%rdi), %eax");
+ONE(scas, "scasb"); ONE(cmps, "cmpsw"); ONE(rep_cmps, "repe cmpsb"); ONE(rep_scas, "repne scasb"); ONE(rep_stos, "rep stosb"); ONE(rep_movs, "rep movsb"); ONE(mov, "mov (%rdi), %al"); ONE(movzx, "movzbl (%rdi), %eax");
 ONE(cmov, "cmovz (%rdi), %rax"); ONE(setc, "setc (%rdi)"); ONE(bsf, "bsf (%rdi), %rax"); ONE(shld, "shld $5, %rax, (%rdi)"); ONE(call_m, "call *(%rdi)");
 ONE(jmp_m, "jmp *(%rdi)"); ONE(ladd, "lock add %rax, (%rdi)"); ONE(rcl, "rclq (%rdi)"); ONE(test, "testb $3, (%rdi)"); ONE(lea_pop, "pop 8(%rsp)");
 ONE(iret, "iretq"); ONE(xlat, "xlat %ds:(%rbx)"); ONE(fld, "fldl (%rdi)"); ONE(movq, "movq (%rdi), %xmm0"); ONE(not, "notq (%rdi)"); ONE(lss, "lss (%rdi), %eax");
@@ -30,6 +30,49 @@ static const struct { const char *name; uint8_t *code; bool stack; } ones[] = {
     ROW(setc), ROW(bsf), ROW(shld), ROW(call_m), ROW(jmp_m), ROW(ladd), ROW(rcl), ROW(test), STACK(lea_pop), STACK(iret), ROW(fld), ROW(movq), ROW(not),
     ROW(lss),
 };
+
+// Until REP CMPS and REP SCAS have ended the flags are those before them, at a fault [SDM 2B REP] and under TF. Of the operands
+// of CMPS the destination faults first.
+static void compare_strings(void)
+{
+    for (unsigned f = 0; f < 2; f++) {
+        uint64_t flags = f ? 2 | F_ARITHMETIC : 2;
+        struct regs r = regs_for(one_rep_cmps);
+        r.rflags = flags;
+        r.rsi = PAGE(2) + 0x100;
+        r.rdi = BAD - 0x10;
+        r.rcx = 0x40;
+        for (unsigned i = 0; i < 0x10; i++)
+            *(volatile uint8_t *)(r.rdi + i) = *(volatile uint8_t *)(r.rsi + i) = (uint8_t)(0x90 + i);
+        uint64_t vector = run(r);
+        check("repe cmps: a fault after 16 iterations", vector << 32 | trap.rcx, 14ull << 32 | 0x30);
+        check("repe cmps: the flags before it", trap.rflags & F_ARITHMETIC, flags & F_ARITHMETIC);
+        r.rflags = flags | F_TRAP;
+        vector = run(r);
+        check("repe cmps under TF: one iteration", vector << 32 | trap.rcx, 1ull << 32 | 0x3f);
+        check("repe cmps under TF: the flags before it", trap.rflags & F_ARITHMETIC, flags & F_ARITHMETIC);
+        r.rflags = flags;
+        r.rcx = 0x10;
+        run(r);
+        check("repe cmps: the flags of its last iteration", trap.rflags & F_ARITHMETIC, F_ZERO | F_PARITY);
+        struct regs scan = r;
+        scan.rip = (uint64_t)one_rep_scas;
+        scan.rax = 1;
+        scan.rcx = 0x40;
+        vector = run(scan);
+        check("repne scas: a fault", vector << 32 | trap.rcx, 14ull << 32 | 0x30);
+        check("repne scas: the flags before it", trap.rflags & F_ARITHMETIC, flags & F_ARITHMETIC);
+    }
+    struct regs r = regs_for(one_cmps);
+    r.rsi = BAD + 0x10;
+    r.rdi = BAD + 0x20;
+    run(r);
+    check("cmps: the destination faults first", read_cr2(), BAD + 0x20);
+    r.rip = (uint64_t)one_rep_cmps;
+    r.rcx = 5;
+    run(r);
+    check("repe cmps: the destination faults first", read_cr2(), BAD + 0x20);
+}
 
 static void commit_last(void)
 {
@@ -191,6 +234,7 @@ int guest_main(void)
     write_cr0(read_cr0() & ~(1ull << 16));
     for (unsigned round = 0; round < 3; round++) { // the first translates, the others run what was linked
         commit_last();
+        compare_strings();
         flags_at_fault();
     }
     exceptions();

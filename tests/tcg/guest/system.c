@@ -246,6 +246,8 @@ static void far_transfers(void)
 }
 
 // 32-bit code: 0x40 is INC EAX; the far jump brings it back to 64 bits, where 0x40 is a prefix.
+CODE(compat_syscall, ".code32\n syscall\n .code64"); CODE(compat_sysret, ".code32\n sysret\n .code64");
+CODE(compat_push, ".code32\n push %cs\n .code64");
 CODE(compat, ".code32\n inc %eax\n push %eax\n mov %esp, %ebx\n pop %ecx\n movl $0x12345678, (%edi)\n lea -1(%edx), %edx\n int $0x60\n"
              "mov $0xffffffff, %esi\n mov 5(%esi,%edi), %esi\n .byte 0xea\n .long compat_64\n .word 0x10\n .code64\n compat_64: inc %rax\n inc %r12");
 static struct regs from_compat;
@@ -278,6 +280,24 @@ static void compatibility(void)
     check("the address wraps at 4 GiB", trap.rsi, 0xffffffff);
     check("far jump to 64 bits", trap.vector << 48 | trap.cs << 32 | trap.rax, 3ull << 48 | (uint64_t)KERNEL_CS << 32 | 1);
     check("R12 kept", trap.r12, r.r12 + 1);
+}
+
+// What 32-bit code does otherwise on other vendors' processors.
+static void compatibility_of_vendors(void)
+{
+    uint8_t *const code[] = { compat_syscall, compat_sysret, compat_push };
+    for (unsigned i = 0; i < 3; i++) {
+        window_pt[0x18] = ((uint64_t)code[i] & ~0xfffull) | P_PRESENT | P_USER;
+        struct regs r = start((void *)IN_LOW(code[i]));
+        r.cs = CODE_32;
+        r.rsp = LOW(0x100);
+        stack_page[511] = ~0ull;
+        if (i < 2)
+            expect(i ? "SYSRET in 32-bit code" : "SYSCALL in 32-bit code", r, 6, 0, 0);
+        else
+            expect("PUSH CS in 32-bit code", r, 3, 0, 2);
+    }
+    check("PUSH CS moves 16 bits", stack_page[511], 0xffff0000ffffffff | (uint64_t)CODE_32 << 32);
 }
 
 // ---- descriptors as operands
@@ -645,6 +665,7 @@ int guest_main(void)
         bad_iret();
         far_transfers();
         compatibility();
+        compatibility_of_vendors();
         descriptors();
         alignment();
         single_steps();
