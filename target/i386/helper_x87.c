@@ -219,7 +219,8 @@ static uint64_t indefinite(enum x87_store kind)
     return values[kind];
 }
 
-// The store may fault or leave: status, tags and top change after it. Unmasked OE and UE leave memory alone.
+// The store may fault or leave: status, tags and top change after it. What an unmasked exception keeps from being stored
+// does not look at memory either: it faults nowhere.
 void x87_soft_store(struct x86_cpu *cpu, uint64_t info, enum x87_store kind, uint64_t address)
 {
     struct sf_env env = sf_env_from_fcw(cpu->fpu_control);
@@ -232,7 +233,6 @@ void x87_soft_store(struct x86_cpu *cpu, uint64_t info, enum x87_store kind, uin
     else
         env.flags = X87_IE | X87_SF;
     if (env.flags & ~cpu->fpu_control & stop) {
-        ldst_probe(&cpu->head, address, 1u << store_size[kind], ACCESS_WRITE);
         x87_merge(cpu, &env);
         return;
     }
@@ -296,10 +296,10 @@ void x87_soft_store80(struct x86_cpu *cpu, uint64_t info, uint64_t address)
     struct sf_f80 value = SF_F80_DEFAULT_NAN;
     bool stack_ok = x87_stack_ok(cpu, info);
     x87_wait(cpu);
-    ldst_probe(&cpu->head, address, 10, ACCESS_WRITE);
-    if (stack_ok)
-        value = x87_value(x87_src(cpu, info));
     if (stack_ok || (cpu->fpu_control & X87_IE)) {
+        if (stack_ok)
+            value = x87_value(x87_src(cpu, info));
+        ldst_probe(&cpu->head, address, 10, ACCESS_WRITE);
         ldst_store(&cpu->head, address, value.mant, 3);
         ldst_store(&cpu->head, address + 8, value.se, 1);
     }

@@ -162,7 +162,6 @@ uint64_t helper_fbstp(struct vcpu_head *head, uint64_t info, uint64_t address)
     uint64_t low = 0;
 
     x87_wait(cpu);
-    ldst_probe(head, address, 10, ACCESS_WRITE);
     if (x87_stack_ok(cpu, info))
         sf_f80_to_bcd(x87_value(x87_src(cpu, info)), bcd, &env);
     else
@@ -173,6 +172,7 @@ uint64_t helper_fbstp(struct vcpu_head *head, uint64_t info, uint64_t address)
     }
     for (unsigned i = 0; i < 8; i++)
         low |= (uint64_t)bcd[i] << 8 * i;
+    ldst_probe(head, address, 10, ACCESS_WRITE);
     ldst_store(head, address, low, 3);
     ldst_store(head, address + 8, bcd[8] | (uint64_t)bcd[9] << 8, 1);
     x87_merge(cpu, &env);

@@ -84,6 +84,7 @@ struct fuzz_result {
 };
 
 // ---- rows.c: which rows are tested, and what the manual leaves undefined
+bool host_is_intel(void);
 unsigned rows_load(void);                       // from the decode table; returns their number
 const struct table_slot *row_slot(unsigned index);
 const char *row_skip_reason(unsigned index, bool compat); // NULL: tested
@@ -133,6 +134,12 @@ void emulated_run(struct emulated *e, const struct fuzz_case *c, struct fuzz_res
 bool results_differ(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other);
 uint16_t case_undefined_at(const struct fuzz_case *c, uint64_t rip);
 void report(FILE *out, const struct fuzz_case *c, const char *name, const struct fuzz_result *native, const struct fuzz_result *other);
+
+// ---- x87.c
+// Is this what processors of another vendor do with the x87?
+bool x87_differs_by_vendor(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other);
+// The host's FXSAVE image, as it is to be compared with the other's.
+void x87_of_host(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other, uint8_t fx[512]);
 
 // ---- shrink.c
 typedef bool (*differs_fn)(void *opaque, const struct fuzz_case *c);

@@ -97,10 +97,14 @@ bool results_differ(const struct fuzz_case *c, const struct fuzz_result *native,
         return false;
     if (native->vector == VEC_DB && stopped_inside(c, native->state.rip))
         return false;
+    if (x87_differs_by_vendor(c, native, other))
+        return false;
     const struct fuzz_state *a = &native->state, *b = &other->state;
+    uint8_t fx[512];
+    x87_of_host(c, native, other, fx);
     return native->status != other->status || fault_differs(native, other) || memcmp(a->gpr, b->gpr, sizeof a->gpr) || a->rip != b->rip ||
            (a->rflags ^ b->rflags) & flags_mask(c, native) || a->fs_base != b->fs_base || a->gs_base != b->gs_base ||
-           fx_differs(a->fx, b->fx, status_mask(c, native)) || memcmp(native->data, other->data, DATA_SIZE) || memcmp(native->stack, other->stack, STACK_SIZE);
+           fx_differs(fx, b->fx, status_mask(c, native)) || memcmp(native->data, other->data, DATA_SIZE) || memcmp(native->stack, other->stack, STACK_SIZE);
 }
 
 // ---- text

@@ -3,6 +3,9 @@
 // Which rows of the decode table are compared with the host, and which flags the manual leaves undefined after them
 // [SDM 2, each instruction's "Flags Affected"]. The emulator gives such flags a value from a table of its own.
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include "target/i386/cpu.h"
 #include "target/i386/cpuid.h"
 #include "tests/fuzz/fuzz.h"
@@ -35,6 +38,17 @@ static const struct { const char *name, *reason; } skipped[] = {
     { "les", "needs the host's segment descriptors" }, { "lds", "needs the host's segment descriptors" },
     { "fxrstor", "tested through fxsave, which is followed by it" },
 };
+
+// The guest's model is Intel's; hosts of other vendors differ in places.
+bool host_is_intel(void)
+{
+#ifdef __x86_64__
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(0, &eax, &ebx, &ecx, &edx) && ebx == signature_INTEL_ebx;
+#else
+    return false;
+#endif
+}
 
 static const struct table_slot *rows[MAX_ROWS];
 static unsigned row_count;
