@@ -140,6 +140,8 @@ void report(FILE *out, const struct fuzz_case *c, const char *name, const struct
 bool x87_differs_by_vendor(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other);
 // The host's FXSAVE image, as it is to be compared with the other's.
 void x87_of_host(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other, uint8_t fx[512]);
+// Bytes before the page that need not be the same, since an access to the page faulted.
+unsigned x87_half_stored(const struct fuzz_case *c, const struct fuzz_result *native, uint64_t page);
 
 // ---- shrink.c
 typedef bool (*differs_fn)(void *opaque, const struct fuzz_case *c);

@@ -77,6 +77,12 @@ static bool stopped_inside(const struct fuzz_case *c, uint64_t rip)
     return false;
 }
 
+static bool memory_differs(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other)
+{
+    return memcmp(native->data, other->data, DATA_SIZE - x87_half_stored(c, native, DATA_BASE + DATA_SIZE)) ||
+           memcmp(native->stack, other->stack, STACK_SIZE - x87_half_stored(c, native, STACK_BASE + STACK_SIZE));
+}
+
 static bool noncanonical(uint64_t va) { return (uint64_t)((int64_t)va >> 47) + 1 > 1; }
 
 bool results_differ(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other)
@@ -104,7 +110,7 @@ bool results_differ(const struct fuzz_case *c, const struct fuzz_result *native,
     x87_of_host(c, native, other, fx);
     return native->status != other->status || fault_differs(native, other) || memcmp(a->gpr, b->gpr, sizeof a->gpr) || a->rip != b->rip ||
            (a->rflags ^ b->rflags) & flags_mask(c, native) || a->fs_base != b->fs_base || a->gs_base != b->gs_base ||
-           fx_differs(fx, b->fx, status_mask(c, native)) || memcmp(native->data, other->data, DATA_SIZE) || memcmp(native->stack, other->stack, STACK_SIZE);
+           fx_differs(fx, b->fx, status_mask(c, native)) || memory_differs(c, native, other);
 }
 
 // ---- text

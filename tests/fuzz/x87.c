@@ -19,19 +19,31 @@ static bool memory_fault(const struct fuzz_result *r) { return r->vector == VEC_
 
 static unsigned stack_top(const uint8_t *fx) { return fx[3] >> 3 & 7; }
 
-// The host's x87 and vectors. Intel's processors make the top 0 before the memory operand of an MMX instruction faults; the
-// emulator changes nothing.
+static bool is_mmx_store(const struct insn *in) { return in->row->flags & ROW_MMX && in->op[0].kind == OPK_MEM; }
+
+// Intel's processors make the top 0 before the store of an MMX register faults (loads leave it alone); the emulator changes
+// nothing.
 void x87_of_host(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other, uint8_t fx[512])
 {
     const uint8_t *host = native->state.fx;
     unsigned top = stack_top(other->state.fx);
     struct insn in;
     memcpy(fx, host, 512);
-    if (!memory_fault(native) || stack_top(host) || !stopped_at(c, native, &in) || !(in.row->flags & ROW_MMX) || !host_is_intel())
+    if (!memory_fault(native) || stack_top(host) || !stopped_at(c, native, &in) || !is_mmx_store(&in) || !host_is_intel())
         return;
     fx[3] |= (uint8_t)(top << 3);
     for (unsigned i = 0; i < 8; i++)
         memcpy(fx + 32 + 16 * i, host + 32 + 16 * ((i + top) & 7), 16);
+}
+
+// FSTP m80 and FBSTP store 8 bytes, then 2. When only the second part faults, Intel's processors have written the first
+// [SDM 3A 9.1.1]; the emulator writes nothing.
+unsigned x87_half_stored(const struct fuzz_case *c, const struct fuzz_result *native, uint64_t page)
+{
+    struct insn in;
+    if (native->vector != VEC_PF || native->cr2 != page || !stopped_at(c, native, &in) || in.row->gen != gen_x87_store)
+        return 0;
+    return in.row->op[0] == O_M && host_is_intel() ? 9 : 0;
 }
 
 // An x87 store that an unmasked exception keeps from storing looks at its operand on other vendors' processors, and faults.
