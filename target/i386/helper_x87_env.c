@@ -12,7 +12,7 @@ uint64_t helper_fstack(struct vcpu_head *head, uint64_t info)
 {
     struct x86_cpu *cpu = x86_of(head);
     x87_wait(cpu);
-    if ((info >> 6 & 7) != cpu->fpu_top) // FNOP and FFREE leave the condition bits alone
+    if ((info >> 6 & 7) != cpu->fpu_top || info >> 40 & 0xff) // FNOP leaves the condition bits alone
         x87_set_cc(cpu, X87_C1, 0);
     x87_commit(cpu, info);
     return 0;

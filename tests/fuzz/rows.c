@@ -200,9 +200,11 @@ static uint16_t eflags_undefined(const struct opcode_row *row, const struct insn
 }
 
 
-// Besides EFLAGS the x87's C1 (FLAG_C1) is followed: these leave it as it was on some hosts, clear it on others.
-static const char *const c1_differs[] = { "fcomi", "fcomip", "fucomi", "fucomip", "fnop", "ffree", "ffreep", "fincstp", "fdecstp", NULL };
-static const char *const c1_kept[] = { "fldcw", "fnstcw", "fnclex", "feni", "fdisi", "fsetpm", "fnstsw", "fwait", "fcmovb", "fcmove", "fcmovbe",
+// Besides EFLAGS the x87's C1 (FLAG_C1) is followed. By the manual comparisons clear it, which Intel's processors do not do; what
+// the stack instructions do to it (Intel's clear it, but not FNOP) differs on others.
+static const char *const c1_compares[] = { "fcomi", "fcomip", "fucomi", "fucomip", NULL };
+static const char *const c1_stack[] = { "fnop", "ffree", "ffreep", "fincstp", "fdecstp", NULL };
+static const char *const c1_kept[] = { "fnop", "fldcw", "fnstcw", "fnclex", "feni", "fdisi", "fsetpm", "fnstsw", "fwait", "fcmovb", "fcmove", "fcmovbe",
                                        "fcmovu", "fcmovnb", "fcmovne", "fcmovnbe", "fcmovnu", "emms", NULL };
 static const char *const c1_read[] = { "fnstsw", "fnstenv", "fnsave", "fxsave", NULL };
 
@@ -221,7 +223,8 @@ uint16_t row_read_flags(const struct opcode_row *row)
 
 uint16_t row_undefined_flags(const struct opcode_row *row, const struct insn *in)
 {
-    return eflags_undefined(row, in) | (is_any(row, c1_differs) ? FLAG_C1 : 0);
+    bool differs = is_any(row, c1_compares) || (is_any(row, c1_stack) && !host_is_intel());
+    return eflags_undefined(row, in) | (differs ? FLAG_C1 : 0);
 }
 
 bool row_keeps_flags(const struct opcode_row *row, const struct insn *in)
