@@ -282,6 +282,17 @@ static int32_t scale_exponent(struct sf_num b)
     return b.sign ? -whole : whole;
 }
 
+// a as the result of an operation that has nothing to compute: a denormal is no underflow, a pseudo-denormal becomes the
+// normal number that it is. Intel's processors do so; others call the denormal an underflow.
+static struct sf_f80 unchanged(struct sf_f80 a, bool denormal, struct sf_env *env)
+{
+    if (denormal)
+        env->flags |= SF_DE;
+    if (!(a.se & 0x7fff) && a.mant & SF_TOP_BIT)
+        a.se |= 1;
+    return a;
+}
+
 static struct sf_result scale_infinite(struct sf_num a, struct sf_num b, uint8_t *raised)
 {
     if (b.kind != SF_KIND_INF)
@@ -300,6 +311,8 @@ struct sf_f80 sf_f80_scale(struct sf_f80 a, struct sf_f80 b, struct sf_env *env)
     env->rounded_up = false;
     if (sf_is_nan(x) || sf_is_nan(y))
         return sf_nan_f80(x, y, env);
+    if (y.kind == SF_KIND_ZERO)
+        return unchanged(a, x.denormal, env);
     if (x.kind == SF_KIND_INF || y.kind == SF_KIND_INF) {
         r = scale_infinite(x, y, &raised);
     } else {
@@ -378,7 +391,7 @@ static struct sf_f80 remainder_any(struct sf_f80 a, struct sf_f80 b, bool neares
     if (x.kind == SF_KIND_INF || y.kind == SF_KIND_ZERO)
         r = sf_result_invalid(&raised);
     else if (x.kind == SF_KIND_ZERO || y.kind == SF_KIND_INF)
-        r = sf_result_from_num(x);
+        return unchanged(a, x.denormal || y.denormal, env);
     else
         r = remainder_finite(x, y, nearest, cc);
     if ((x.denormal || y.denormal) && !raised)

@@ -15,10 +15,19 @@
 
 static const struct sf_f80 one = {.mant = SF_TOP_BIT, .se = 16383};
 
+// Rounds a result. An unmasked DE keeps it from being computed: nothing more is raised.
+static struct sf_f80 pack_exact(struct wide a, struct sf_env *env)
+{
+    if (env->flags & ~env->masks & SF_DE)
+        return SF_F80_DEFAULT_NAN;
+    return sf_pack_f80(env, 64, a.sign, a.exp, (uint64_t)(a.mant >> 64), (uint64_t)a.mant);
+}
+
 // Rounds an irrational result.
 static struct sf_f80 pack(struct wide a, struct sf_env *env)
 {
-    return sf_pack_f80(env, 64, a.sign, a.exp, (uint64_t)(a.mant >> 64), (uint64_t)a.mant | 1);
+    a.mant |= 1;
+    return pack_exact(a, env);
 }
 
 static struct sf_f80 pack_signed(struct wide a, bool sign, struct sf_env *env)
@@ -162,11 +171,8 @@ struct sf_f80 sf_f80_yl2x(struct sf_f80 a, struct sf_f80 b, struct sf_env *env)
         return special_times_log(y, relation, env);
     if (relation == SF_EQUAL)
         return sf_f80_zero(y.sign);
-    if (power_of_two) { // exact until rounded
-        struct wide product = wide_mul(wide_from_int(x.exp), wide_from_num(y));
-        return sf_pack_f80(env, 64, product.sign, product.exp, (uint64_t)(product.mant >> 64),
-                           (uint64_t)product.mant);
-    }
+    if (power_of_two) // exact until rounded
+        return pack_exact(wide_mul(wide_from_int(x.exp), wide_from_num(y)), env);
     return pack(wide_mul(wide_log2(wide_from_num(x)), wide_from_num(y)), env);
 }
 

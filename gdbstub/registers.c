@@ -68,9 +68,9 @@ static uint64_t x87_control(const struct x86_cpu *cpu, unsigned index)
     case 0: return cpu->fpu_control;
     case 1: return (uint64_t)(cpu->fpu_status & ~0x3800u) | cpu->fpu_top << 11;
     case 2: return tag_word(cpu);
-    case 3: return cpu->fpu_cs;
+    case 3: return 0; // no FCS
     case 4: return (uint32_t)cpu->fpu_ip;
-    case 5: return cpu->fpu_ds;
+    case 5: return 0; // no FDS
     case 6: return (uint32_t)cpu->fpu_dp;
     default: return cpu->fpu_opcode;
     }
@@ -190,9 +190,9 @@ static bool write_x87_control(struct x86_cpu *cpu, unsigned index, uint64_t valu
         for (unsigned i = 0; i < 8; i++)
             cpu->fpu_empty |= (uint8_t)((value >> 2 * i & 3) == 3) << i;
         break;
-    case 3: cpu->fpu_cs = (uint16_t)value; break;
+    case 3: break;
     case 4: cpu->fpu_ip = (uint32_t)value; break;
-    case 5: cpu->fpu_ds = (uint16_t)value; break;
+    case 5: break;
     case 6: cpu->fpu_dp = (uint32_t)value; break;
     default: cpu->fpu_opcode = value & 0x7ff; break;
     }

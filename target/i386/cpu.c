@@ -76,7 +76,7 @@ void cpu_reset(struct x86_cpu *cpu)
     cpu->fpu_status = 0;
     cpu->fpu_top = 0;
     cpu->fpu_empty = 0;
-    cpu->fpu_opcode = cpu->fpu_cs = cpu->fpu_ds = 0;
+    cpu->fpu_opcode = 0;
     cpu->fpu_ip = cpu->fpu_dp = 0;
     cpu->xcr0 = 1;
     cpu->star = cpu->lstar = cpu->cstar = cpu->sfmask = cpu->kernel_gs_base = 0;

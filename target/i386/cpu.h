@@ -149,7 +149,7 @@ struct x86_cpu {
     uint64_t fpu_top;         // 0..7
     uint16_t fpu_control, fpu_status; // status without TOP
     uint8_t fpu_empty;        // bit i: physical register i is empty
-    uint16_t fpu_opcode, fpu_cs, fpu_ds;
+    uint16_t fpu_opcode;
     uint64_t fpu_ip, fpu_dp;
     // an exception to deliver: recorded by raise, delivered by the loop (cpu_deliver)
     struct { bool valid, has_error, software; uint8_t vector; uint32_t error; uint64_t next_rip; uint64_t cr2; } exception;

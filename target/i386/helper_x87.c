@@ -23,19 +23,21 @@ void x87_update_summary(struct x86_cpu *cpu)
         cpu->fpu_status &= (uint16_t)~(X87_ES | X87_BUSY);
 }
 
-bool x87_raise_flags(struct x86_cpu *cpu, unsigned flags, bool c1)
+bool x87_raise_flags(struct x86_cpu *cpu, uint64_t info, unsigned flags, bool c1)
 {
     unsigned unmasked = flags & ~cpu->fpu_control & SF_ALL_FLAGS;
     cpu->fpu_status = (uint16_t)((cpu->fpu_status & ~X87_C1) | flags | (c1 ? X87_C1 : 0));
-    if (unmasked)
+    if (unmasked) {
         cpu->fpu_status |= X87_ES | X87_BUSY;
+        cpu->fpu_opcode = info >> 48 & 0x7ff;
+    }
     return !(unmasked & (SF_IE | SF_DE | SF_ZE));
 }
 
-bool x87_merge(struct x86_cpu *cpu, const struct sf_env *env)
+bool x87_merge(struct x86_cpu *cpu, uint64_t info, const struct sf_env *env)
 {
     unsigned stop = env->flags & ~cpu->fpu_control & (SF_IE | SF_DE | SF_ZE); // not rounded at all
-    return x87_raise_flags(cpu, env->flags, env->rounded_up && !stop);
+    return x87_raise_flags(cpu, info, env->flags, env->rounded_up && !stop);
 }
 
 bool x87_check_stack(struct x86_cpu *cpu, uint64_t info, bool *masked)
@@ -43,7 +45,7 @@ bool x87_check_stack(struct x86_cpu *cpu, uint64_t info, bool *masked)
     if (x87_stack_ok(cpu, info))
         return true;
     bool underflow = (cpu->fpu_empty & ~(info >> 24) & info >> 16 & 0xff) != 0; // the stronger of the two
-    *masked = x87_raise_flags(cpu, X87_IE | X87_SF, !underflow);
+    *masked = x87_raise_flags(cpu, info, X87_IE | X87_SF, !underflow);
     return false;
 }
 
@@ -77,7 +79,7 @@ static bool begin(struct x86_cpu *cpu, uint64_t info)
 
 static void finish(struct x86_cpu *cpu, uint64_t info, struct sf_f80 value, const struct sf_env *env)
 {
-    if (!x87_merge(cpu, env))
+    if (!x87_merge(cpu, info, env))
         return;
     x87_put(x87_dst(cpu, info), value);
     x87_commit(cpu, info);
@@ -134,7 +136,7 @@ uint64_t x87_soft_compare(struct x86_cpu *cpu, uint64_t info, enum x87_compare h
         struct sf_env env = sf_env_from_fcw(cpu->fpu_control);
         cc = compare(cpu, info, how == X87_UCOM || how == X87_UCOMI, kind, operand, &env);
         env.rounded_up = false;
-        go_on = x87_merge(cpu, &env);
+        go_on = x87_merge(cpu, info, &env);
     }
     if (how == X87_COM || how == X87_UCOM)
         x87_set_cc(cpu, SF_C0 | SF_C2 | SF_C3, cc); // also when the exception is unmasked: only the pops are left out
@@ -151,7 +153,7 @@ void x87_soft_load(struct x86_cpu *cpu, uint64_t info, enum x87_operand kind, ui
     struct sf_f80 r = kind == X87_F32   ? sf_f32_to_f80((uint32_t)operand, &env)
                       : kind == X87_F64 ? sf_f64_to_f80(operand, &env)
                                         : sf_i64_to_f80((int64_t)operand);
-    if (x87_merge(cpu, &env) || !(env.flags & SF_IE)) { // an unmasked DE does not keep a load from its push
+    if (x87_merge(cpu, info, &env) || !(env.flags & SF_IE)) { // an unmasked DE does not keep a load from its push
         x87_put(x87_dst(cpu, info), r);
         x87_commit(cpu, info);
     }
@@ -175,7 +177,7 @@ void x87_soft_unary(struct x86_cpu *cpu, uint64_t info, enum x87_unary op)
         if (x87_check_stack(cpu, info, &go_on)) {
             cc = sf_f80_compare(x87_value(x87_dst(cpu, info)), sf_i64_to_f80(0), false, &env);
             env.rounded_up = false;
-            go_on = x87_merge(cpu, &env);
+            go_on = x87_merge(cpu, info, &env);
         }
         x87_set_cc(cpu, SF_C0 | SF_C2 | SF_C3, cc);
         if (go_on)
@@ -219,7 +221,8 @@ static uint64_t indefinite(enum x87_store kind)
     return values[kind];
 }
 
-// The store may fault or leave: status, tags and top change after it. Unmasked OE and UE leave memory alone.
+// The store may fault or leave: status, tags and top change after it. What an unmasked exception keeps from being stored
+// does not look at memory either: it faults nowhere.
 void x87_soft_store(struct x86_cpu *cpu, uint64_t info, enum x87_store kind, uint64_t address)
 {
     struct sf_env env = sf_env_from_fcw(cpu->fpu_control);
@@ -232,12 +235,11 @@ void x87_soft_store(struct x86_cpu *cpu, uint64_t info, enum x87_store kind, uin
     else
         env.flags = X87_IE | X87_SF;
     if (env.flags & ~cpu->fpu_control & stop) {
-        ldst_probe(&cpu->head, address, 1u << store_size[kind], ACCESS_WRITE);
-        x87_merge(cpu, &env);
+        x87_merge(cpu, info, &env);
         return;
     }
     ldst_store(&cpu->head, address, value, store_size[kind]);
-    x87_merge(cpu, &env);
+    x87_merge(cpu, info, &env);
     x87_commit(cpu, info);
 }
 
@@ -247,7 +249,7 @@ void x87_soft_move(struct x86_cpu *cpu, uint64_t info)
     if (!begin(cpu, info))
         return;
     if (x87_is_fld_st7(info)) { // empty, as a push wants it: but its source is empty then
-        if (!x87_raise_flags(cpu, X87_IE | X87_SF, false))
+        if (!x87_raise_flags(cpu, info, X87_IE | X87_SF, false))
             return;
         x87_put(x87_dst(cpu, info), SF_F80_DEFAULT_NAN);
         x87_commit(cpu, info);
@@ -296,14 +298,14 @@ void x87_soft_store80(struct x86_cpu *cpu, uint64_t info, uint64_t address)
     struct sf_f80 value = SF_F80_DEFAULT_NAN;
     bool stack_ok = x87_stack_ok(cpu, info);
     x87_wait(cpu);
-    ldst_probe(&cpu->head, address, 10, ACCESS_WRITE);
-    if (stack_ok)
-        value = x87_value(x87_src(cpu, info));
     if (stack_ok || (cpu->fpu_control & X87_IE)) {
+        if (stack_ok)
+            value = x87_value(x87_src(cpu, info));
+        ldst_probe(&cpu->head, address, 10, ACCESS_WRITE);
         ldst_store(&cpu->head, address, value.mant, 3);
         ldst_store(&cpu->head, address + 8, value.se, 1);
     }
-    if (x87_raise_flags(cpu, stack_ok ? 0 : X87_IE | X87_SF, false))
+    if (x87_raise_flags(cpu, info, stack_ok ? 0 : X87_IE | X87_SF, false))
         x87_commit(cpu, info);
 }
 
@@ -313,7 +315,7 @@ void x87_reset(struct x86_cpu *cpu)
     cpu->fpu_status = 0;
     cpu->fpu_top = 0;
     cpu->fpu_empty = 0xff;
-    cpu->fpu_opcode = cpu->fpu_cs = cpu->fpu_ds = 0;
+    cpu->fpu_opcode = 0;
     cpu->fpu_ip = cpu->fpu_dp = 0;
 }
 

@@ -12,7 +12,7 @@ uint64_t helper_fstack(struct vcpu_head *head, uint64_t info)
 {
     struct x86_cpu *cpu = x86_of(head);
     x87_wait(cpu);
-    if ((info >> 6 & 7) != cpu->fpu_top) // FNOP and FFREE leave the condition bits alone
+    if ((info >> 6 & 7) != cpu->fpu_top || info >> 40 & 0xff) // FNOP leaves the condition bits alone
         x87_set_cc(cpu, X87_C1, 0);
     x87_commit(cpu, info);
     return 0;
@@ -55,7 +55,7 @@ uint64_t helper_fninit(struct vcpu_head *head)
     return 0;
 }
 
-// ---- the environment: 7 fields of 2 or 4 bytes
+// ---- the environment: 7 fields of 2 or 4 bytes. There is no FCS and no FDS: stored as 0 [SDM 1 8.1.8]
 static unsigned env_size(uint64_t format) { return format & X87_ENV_WIDE ? 28 : 14; }
 
 static void env_fields(const struct x86_cpu *cpu, uint64_t format, uint32_t field[7])
@@ -66,9 +66,9 @@ static void env_fields(const struct x86_cpu *cpu, uint64_t format, uint32_t fiel
     field[2] = x87_tag_word(cpu);
     if (format & X87_ENV_PROTECTED) {
         field[3] = ip;
-        field[4] = cpu->fpu_cs | (format & X87_ENV_WIDE ? (uint32_t)cpu->fpu_opcode << 16 : 0);
+        field[4] = format & X87_ENV_WIDE ? (uint32_t)cpu->fpu_opcode << 16 : 0;
         field[5] = dp;
-        field[6] = cpu->fpu_ds;
+        field[6] = 0;
     } else {
         field[3] = ip & 0xffff;
         field[5] = dp & 0xffff;
@@ -106,8 +106,6 @@ static void load_env(struct x86_cpu *cpu, const uint32_t field[7], uint64_t form
     if (format & X87_ENV_PROTECTED) {
         cpu->fpu_ip = field[3];
         cpu->fpu_dp = field[5];
-        cpu->fpu_cs = (uint16_t)field[4];
-        cpu->fpu_ds = (uint16_t)field[6];
         if (format & X87_ENV_WIDE)
             cpu->fpu_opcode = field[4] >> 16 & 0x7ff;
     } else {

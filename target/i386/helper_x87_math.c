@@ -74,7 +74,7 @@ static void one_result(struct x86_cpu *cpu, uint64_t info, enum x87_math op)
 
     if (x87_check_stack(cpu, info, &go_on)) {
         value = compute(cpu, info, op, &cc, &env);
-        go_on = x87_merge(cpu, &env);
+        go_on = x87_merge(cpu, info, &env);
         if (remainder)
             x87_set_cc(cpu, !go_on || is_nan(value) ? SF_C1 | SF_C2 : X87_CC, go_on ? cc : 0); // no quotient: C0 and C3 stay
         if (op == X87_FSIN || op == X87_FCOS)
@@ -105,13 +105,11 @@ static void two_results(struct x86_cpu *cpu, uint64_t info, enum x87_math op)
             in_range = sf_f80_tan(a, &lower, &env);
             upper = in_range && is_nan(lower) ? lower : sf_i64_to_f80(1);
         }
-        go_on = x87_merge(cpu, &env);
+        go_on = x87_merge(cpu, info, &env);
         if (op != X87_FXTRACT)
             x87_set_cc(cpu, SF_C2, in_range ? 0 : SF_C2);
-        if (!in_range) { // nothing is pushed
-            cpu->fpu_opcode = info >> 48 & 0x7ff;
+        if (!in_range) // nothing is pushed
             return;
-        }
     } else if (op != X87_FXTRACT) {
         x87_set_cc(cpu, SF_C2, 0);
     }
@@ -162,20 +160,20 @@ uint64_t helper_fbstp(struct vcpu_head *head, uint64_t info, uint64_t address)
     uint64_t low = 0;
 
     x87_wait(cpu);
-    ldst_probe(head, address, 10, ACCESS_WRITE);
     if (x87_stack_ok(cpu, info))
         sf_f80_to_bcd(x87_value(x87_src(cpu, info)), bcd, &env);
     else
         env.flags = X87_IE | X87_SF;
     if (env.flags & ~cpu->fpu_control & X87_IE) {
-        x87_merge(cpu, &env);
+        x87_merge(cpu, info, &env);
         return 0;
     }
     for (unsigned i = 0; i < 8; i++)
         low |= (uint64_t)bcd[i] << 8 * i;
+    ldst_probe(head, address, 10, ACCESS_WRITE);
     ldst_store(head, address, low, 3);
     ldst_store(head, address + 8, bcd[8] | (uint64_t)bcd[9] << 8, 1);
-    x87_merge(cpu, &env);
+    x87_merge(cpu, info, &env);
     x87_commit(cpu, info);
     return 0;
 }

@@ -25,8 +25,8 @@ static void store_x87(struct x86_cpu *cpu, uint64_t address, uint64_t flags)
         ldst_store(head, address + 8, cpu->fpu_ip, 3);
         ldst_store(head, address + 16, cpu->fpu_dp, 3);
     } else {
-        ldst_store(head, address + 8, (uint32_t)cpu->fpu_ip | (uint64_t)cpu->fpu_cs << 32, 3);
-        ldst_store(head, address + 16, (uint32_t)cpu->fpu_dp | (uint64_t)cpu->fpu_ds << 32, 3);
+        ldst_store(head, address + 8, (uint32_t)cpu->fpu_ip, 3);
+        ldst_store(head, address + 16, (uint32_t)cpu->fpu_dp, 3);
     }
     for (unsigned i = 0; i < 8; i++) {
         const struct x87_reg *r = &cpu->fpr[(cpu->fpu_top + i) & 7];
@@ -81,9 +81,7 @@ static void put_x87(struct x86_cpu *cpu, const struct legacy *from, uint64_t fla
         cpu->fpu_dp = from->word[2];
     } else {
         cpu->fpu_ip = (uint32_t)from->word[1];
-        cpu->fpu_cs = (uint16_t)(from->word[1] >> 32);
         cpu->fpu_dp = (uint32_t)from->word[2];
-        cpu->fpu_ds = (uint16_t)(from->word[2] >> 32);
     }
     for (unsigned i = 0; i < 8; i++)
         x87_put(&cpu->fpr[(cpu->fpu_top + i) & 7],
@@ -130,7 +128,7 @@ static uint64_t components_in_use(const struct x86_cpu *cpu, uint64_t flags)
 {
     uint64_t in_use = 0, bits = 0;
     if (cpu->fpu_control != X87_DEFAULT_CONTROL || cpu->fpu_status || cpu->fpu_top || cpu->fpu_empty != 0xff ||
-        cpu->fpu_opcode || cpu->fpu_ip || cpu->fpu_dp || cpu->fpu_cs || cpu->fpu_ds)
+        cpu->fpu_opcode || cpu->fpu_ip || cpu->fpu_dp)
         in_use |= 1;
     for (unsigned i = 0; i < 8; i++)
         if (cpu->fpr[i].mant || cpu->fpr[i].se)

@@ -22,7 +22,7 @@ static const struct state_field x86_cpu_state_fields[] = {
     F(waiting_sipi), F(nmi_blocked), F(sipi_vector), F(star), F(lstar), F(cstar), F(sfmask), F(kernel_gs_base), F(sysenter_cs),
     F(sysenter_esp), F(sysenter_eip), F(pat), F(tsc_adjust), F(tsc_aux), F(misc_enable), F(mtrr_deftype),
     STATE_ARRAY(x86_cpu, mtrr_fixed), STATE_ARRAY(x86_cpu, mtrr_var), F(spec_ctrl), F(xss), STATE_STRUCTS(x86_cpu, fpr, x87_reg_state),
-    F(fpu_top), F(fpu_control), F(fpu_status), F(fpu_empty), F(fpu_opcode), F(fpu_cs), F(fpu_ds), F(fpu_ip), F(fpu_dp), F(apic_id),
+    F(fpu_top), F(fpu_control), F(fpu_status), F(fpu_empty), F(fpu_opcode), F(fpu_ip), F(fpu_dp), F(apic_id),
 };
 static STATE_TABLE(x86_cpu_state);
 

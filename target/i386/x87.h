@@ -52,7 +52,6 @@ static inline void x87_commit(struct x86_cpu *cpu, uint64_t info)
 {
     cpu->fpu_empty = (uint8_t)((cpu->fpu_empty & ~(info >> 32)) | info >> 40);
     cpu->fpu_top = info >> 6 & 7;
-    cpu->fpu_opcode = info >> 48 & 0x7ff;
 }
 
 // May the host's x87 do this instruction?
@@ -79,9 +78,10 @@ void x87_wait(struct x86_cpu *cpu);
 // Stack check of info. True: fine. False: the fault is recorded; *masked tells whether the masked response is due.
 bool x87_check_stack(struct x86_cpu *cpu, uint64_t info, bool *masked);
 // Merge what a soft operation raised and C1. False: an unmasked IE, DE or ZE: nothing may be written.
-bool x87_merge(struct x86_cpu *cpu, const struct sf_env *env);
-// Raise flags (with C1 as given) as x87_merge does.
-bool x87_raise_flags(struct x86_cpu *cpu, unsigned flags, bool c1);
+bool x87_merge(struct x86_cpu *cpu, uint64_t info, const struct sf_env *env);
+// Raise flags (with C1 as given) as x87_merge does. FOP becomes that of the last instruction with an unmasked exception.
+// [SDM 1 8.1.9.1]
+bool x87_raise_flags(struct x86_cpu *cpu, uint64_t info, unsigned flags, bool c1);
 static inline void x87_set_cc(struct x86_cpu *cpu, unsigned mask, unsigned value)
 {
     cpu->fpu_status = (uint16_t)((cpu->fpu_status & ~mask) | (value & mask));

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include "target/i386/decode.h"
+#include "tests/host.h"
 
 #define CODE_BASE 0x10000000u
 #define CODE_SIZE 0x2000u
@@ -85,8 +86,6 @@ struct fuzz_result {
 };
 
 // ---- rows.c: which rows are tested, and what the manual leaves undefined
-// The guest's model is Intel's; hosts of other vendors differ in places.
-bool host_is_intel(void);
 unsigned rows_load(void);                       // from the decode table; returns their number
 const struct table_slot *row_slot(unsigned index);
 const char *row_skip_reason(unsigned index, bool compat); // NULL: tested
@@ -134,8 +133,17 @@ void emulated_run(struct emulated *e, const struct fuzz_case *c, struct fuzz_res
 
 // ---- report.c
 bool results_differ(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other);
+bool case_insn_at(const struct fuzz_case *c, uint64_t rip, struct insn *in); // false: none is there
 uint16_t case_undefined_at(const struct fuzz_case *c, uint64_t rip);
 void report(FILE *out, const struct fuzz_case *c, const char *name, const struct fuzz_result *native, const struct fuzz_result *other);
+
+// ---- x87.c
+// Is this what processors of another vendor do with the x87?
+bool x87_differs_by_vendor(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other);
+// The host's FXSAVE image, as it is to be compared with the other's.
+void x87_of_host(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other, uint8_t fx[512]);
+// Bytes before the page that need not be the same, since an access to the page faulted.
+unsigned x87_half_stored(const struct fuzz_case *c, const struct fuzz_result *native, uint64_t page);
 
 // ---- shrink.c
 typedef bool (*differs_fn)(void *opaque, const struct fuzz_case *c);

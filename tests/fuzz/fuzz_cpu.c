@@ -16,7 +16,7 @@
 //   alignment checks (EFLAGS.AC at CPL 3) are not made (generate.c: POPF never sets AC);
 //   segment limits, types and null selectors are not checked in 32-bit code (generate.c, report.c); ARPL is missing (rows.c).
 // What differs between vendors is left out, too: CMPXCHG of a 32-bit register that fails, MOVSXD to 16 bits, PREFETCHW of a
-// register, C1 after FCOMI and some more (rows.c). A build with the address sanitizer has its shadow mapped where wild
+// register, C1 after FCOMI and some more (rows.c, x87.c). A build with the address sanitizer has its shadow mapped where wild
 // pointers may reach it: faults then differ.
 // Exit status: 0 no difference, 1 differences, 77 not an x86-64 host.
 #include "tests/fuzz/fuzz.h"

@@ -22,8 +22,7 @@ uint16_t case_undefined_at(const struct fuzz_case *c, uint64_t rip)
     return ALL_FLAGS | FLAG_C1; // a jump went astray
 }
 
-// The instruction at a place of the sequence.
-static bool insn_at(const struct fuzz_case *c, uint64_t rip, struct insn *in)
+bool case_insn_at(const struct fuzz_case *c, uint64_t rip, struct insn *in)
 {
     uint64_t at = rip - CODE_BASE - c->start;
     return at < c->end && decode_insn(c->code + at, 15, rip, DECODE_FLAGS(c->compat), in) == DECODE_OK;
@@ -33,7 +32,7 @@ static bool insn_at(const struct fuzz_case *c, uint64_t rip, struct insn *in)
 static bool faulted_string(const struct fuzz_case *c, const struct fuzz_result *native, struct insn *in)
 {
     bool fault = native->vector == VEC_PF || native->vector == VEC_GP || native->vector == VEC_SS;
-    return fault && insn_at(c, native->state.rip, in) && in->row->flags & ROW_STRING;
+    return fault && case_insn_at(c, native->state.rip, in) && in->row->flags & ROW_STRING;
 }
 
 static bool compares(const struct insn *in) { return !strcmp(in->row->name, "cmps") || !strcmp(in->row->name, "scas"); }
@@ -114,6 +113,12 @@ static bool gpr_differs(const struct fuzz_case *c, const struct fuzz_result *nat
     return false;
 }
 
+static bool memory_differs(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other)
+{
+    return memcmp(native->data, other->data, DATA_SIZE - x87_half_stored(c, native, DATA_BASE + DATA_SIZE)) ||
+           memcmp(native->stack, other->stack, STACK_SIZE - x87_half_stored(c, native, STACK_BASE + STACK_SIZE));
+}
+
 bool results_differ(const struct fuzz_case *c, const struct fuzz_result *native, const struct fuzz_result *other)
 {
     if (native->status == FUZZ_TIMEOUT)
@@ -128,10 +133,14 @@ bool results_differ(const struct fuzz_case *c, const struct fuzz_result *native,
         return false;
     if (native->vector == VEC_DB && stopped_inside(c, native->state.rip))
         return false;
+    if (x87_differs_by_vendor(c, native, other))
+        return false;
     const struct fuzz_state *a = &native->state, *b = &other->state;
+    uint8_t fx[512];
+    x87_of_host(c, native, other, fx);
     return native->status != other->status || fault_differs(c, native, other) || gpr_differs(c, native, other) || a->rip != b->rip ||
            (a->rflags ^ b->rflags) & flags_mask(c, native) || a->fs_base != b->fs_base || a->gs_base != b->gs_base ||
-           fx_differs(a->fx, b->fx, status_mask(c, native)) || memcmp(native->data, other->data, DATA_SIZE) || memcmp(native->stack, other->stack, STACK_SIZE);
+           fx_differs(fx, b->fx, status_mask(c, native)) || memory_differs(c, native, other);
 }
 
 // ---- text

@@ -2,9 +2,6 @@
 //
 // Which rows of the decode table are compared with the host, and which flags the manual leaves undefined after them
 // [SDM 2, each instruction's "Flags Affected"]. The emulator gives such flags a value from a table of its own.
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
 #include <string.h>
 #include "target/i386/cpu.h"
 #include "target/i386/cpuid.h"
@@ -46,17 +43,6 @@ static const struct { const char *name, *reason; } skipped_elsewhere[] = { // on
 
 static const struct table_slot *rows[MAX_ROWS];
 static unsigned row_count;
-
-// The guest's model is Intel's; hosts of other vendors differ in places.
-bool host_is_intel(void)
-{
-#ifdef __x86_64__
-    unsigned a, b, c, d;
-    return __get_cpuid(0, &a, &b, &c, &d) && b == signature_INTEL_ebx;
-#else
-    return false;
-#endif
-}
 
 static void add_row(void *opaque, const struct table_slot *slot)
 {
@@ -210,9 +196,11 @@ static uint16_t eflags_undefined(const struct opcode_row *row, const struct insn
 }
 
 
-// Besides EFLAGS the x87's C1 (FLAG_C1) is followed: these leave it as it was on some hosts, clear it on others.
-static const char *const c1_differs[] = { "fcomi", "fcomip", "fucomi", "fucomip", "fnop", "ffree", "ffreep", "fincstp", "fdecstp", NULL };
-static const char *const c1_kept[] = { "fldcw", "fnstcw", "fnclex", "feni", "fdisi", "fsetpm", "fnstsw", "fwait", "fcmovb", "fcmove", "fcmovbe",
+// Besides EFLAGS the x87's C1 (FLAG_C1) is followed. By the manual comparisons clear it, which Intel's processors do not do; what
+// the stack instructions do to it (Intel's clear it, but not FNOP) differs on others.
+static const char *const c1_compares[] = { "fcomi", "fcomip", "fucomi", "fucomip", NULL };
+static const char *const c1_stack[] = { "fnop", "ffree", "ffreep", "fincstp", "fdecstp", NULL };
+static const char *const c1_kept[] = { "fnop", "fldcw", "fnstcw", "fnclex", "feni", "fdisi", "fsetpm", "fnstsw", "fwait", "fcmovb", "fcmove", "fcmovbe",
                                        "fcmovu", "fcmovnb", "fcmovne", "fcmovnbe", "fcmovnu", "emms", NULL };
 static const char *const c1_read[] = { "fnstsw", "fnstenv", "fnsave", "fxsave", NULL };
 
@@ -231,7 +219,8 @@ uint16_t row_read_flags(const struct opcode_row *row)
 
 uint16_t row_undefined_flags(const struct opcode_row *row, const struct insn *in)
 {
-    return eflags_undefined(row, in) | (is_any(row, c1_differs) ? FLAG_C1 : 0);
+    bool differs = is_any(row, c1_compares) || (is_any(row, c1_stack) && !host_is_intel());
+    return eflags_undefined(row, in) | (differs ? FLAG_C1 : 0);
 }
 
 bool row_keeps_flags(const struct opcode_row *row, const struct insn *in)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# ramjet-test: timeout=200
+# ramjet-test: timeout=600
 #
 # The differential test of the CPU (fuzz_cpu.c) with fixed seeds: a fixed number of random instruction sequences on this
 # host and on both backends, each tested row of the decode table at least once. TAP.

@@ -225,6 +225,52 @@ static void exceptions(void)
     set_gate(14, 1, 0);
 }
 
+// ---- x87 and MMX. A store that an unmasked exception stops does not look at its operand: it faults at the next instruction
+// that waits, as that exception.
+#define STOPPED(n, text) CODE(stopped_##n, text "\n fwait")
+STOPPED(fst32, "fsts (%rdi)"); STOPPED(fst64, "fstpl (%rdi)"); STOPPED(fist, "fistps (%rdi)"); STOPPED(fist64, "fistpll (%rdi)");
+STOPPED(fisttp, "fisttpl (%rdi)"); STOPPED(fst80, "fstpt (%rdi)"); STOPPED(fbstp, "fbstp (%rdi)");
+CODE(mmx_store, "movq %mm3, (%rdi)"); CODE(mmx_load, "movq (%rdi), %mm3");
+
+static const struct { const char *name; uint8_t *code; uint16_t opcode; } stopped[] = {
+    { "fst m32", stopped_fst32, 0x117 }, { "fstp m64", stopped_fst64, 0x51f }, { "fistp m16", stopped_fist, 0x71f },
+    { "fistp m64", stopped_fist64, 0x73f }, { "fisttp m32", stopped_fisttp, 0x30f }, { "fstp m80", stopped_fst80, 0x33f },
+    { "fbstp", stopped_fbstp, 0x737 },
+};
+
+static void load_control(uint16_t control) { asm volatile("fninit\n fldcw %0" ::"m"(control)); }
+
+static void stopped_stores(void)
+{
+    write_cr0(read_cr0() | 1 << 5); // NE: #MF
+    for (unsigned i = 0; i < sizeof stopped / sizeof *stopped; i++) {
+        struct regs r = regs_for(stopped[i].code);
+        uint32_t env[7];
+        r.rdi = BAD;
+        load_control(0x37e); // the stack is empty: invalid, not masked
+        check(stopped[i].name, run(r) << 32 | (trap.rip - r.rip), 16ull << 32 | 2);
+        asm volatile("fnstenv %0\n fninit" : "=m"(env));
+        check("status, top as it was", env[1] & 0xffff, 0x80c1);
+        check("its pointers", env[4] == (uint32_t)stopped[i].opcode << 16 && env[3] == (uint32_t)r.rip && env[5] == (uint32_t)BAD, true);
+        load_control(0x37f); // masked: the indefinite is stored, and faults
+        check(stopped[i].name, run(r) << 32 | (trap.rip - r.rip), 14ull << 32);
+    }
+}
+
+static void mmx_keeps_top(void)
+{
+    uint8_t *const code[] = { mmx_store, mmx_load };
+    for (unsigned i = 0; i < 2; i++) {
+        struct regs r = regs_for(code[i]);
+        uint32_t env[7];
+        r.rdi = BAD;
+        asm volatile("fninit\n fld1");
+        check("MMX operand not mapped", run(r), 14);
+        asm volatile("fnstenv %0\n fninit" : "=m"(env));
+        check("top and tags as they were", env[1] << 16 | (env[2] & 0xffff), 0x38003fff);
+    }
+}
+
 int guest_main(void)
 {
     traps_init();
@@ -236,6 +282,8 @@ int guest_main(void)
         commit_last();
         compare_strings();
         flags_at_fault();
+        stopped_stores();
+        mmx_keeps_top();
     }
     exceptions();
     return guest_failures ? 1 : 0;
