@@ -6,8 +6,11 @@
 #include "monitor/monitor.h"
 #include "util/error.h"
 
-// A command whose reply comes when a device has gone (object_del -w): filled by the command, served by the monitor.
-struct monitor_wait { char backend[128], device[128]; bool active; };
+// A command whose reply comes when a DIMM has gone (object_del -w): filled by the command, served by the monitor.
+struct monitor_wait {
+    char *backend; // id; malloced, the monitor frees it. NULL: nobody waits
+    int slot;      // of its DIMM
+};
 struct output {
     void (*print)(void *opaque, const char *text);
     void *opaque;
@@ -35,6 +38,8 @@ enum command_effect monitor_effect(const char *line);
 enum command_effect qmp_effect(const char *line); // the same of a request of QMP, as JSON
 // Next word of *text (quotes taken off), NULL at the end. Changes the text.
 char *next_word(char **text);
+// Words behind the last argument: says so, in QEMU's words.
+bool has_more(const char *arguments, const char *command, const struct output *out);
 // quit: tells the clients, then asks the machine to end.
 void monitor_quit(struct machine *machine);
 // "driver,key=value,...". Changes the text.

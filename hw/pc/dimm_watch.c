@@ -59,6 +59,8 @@ static enum dimm_use use_of(struct pc *pc, const struct pc_dimm *dimm)
 
 // ---- in words
 
+#define DROPPED "the request to remove it ended with a reset; ask again"
+
 static void describe_bytes(char *to, size_t size, uint64_t bytes)
 {
     if (bytes >= MIB)
@@ -100,7 +102,7 @@ static bool give_removal(struct pc *pc, const struct mem_hotplug_slot *slot, con
                      "; Linux gives back memory that was brought online as 'online_movable'" : "");
         return true;
     case REMOVAL_DROPPED:
-        snprintf(to, size, "the request to remove it ended with a reset; ask again");
+        snprintf(to, size, DROPPED);
         return true;
     default:
         return false;
@@ -240,9 +242,13 @@ void dimm_watch_asked(struct dimm_watch *watch, const struct pc_dimm *dimm)
 
 void dimm_watch_reset(struct dimm_watch *watch)
 {
+    struct mem_hotplug *hotplug = &pc_of(watch->machine)->mem_hotplug;
     for (unsigned i = 0; i < MEMORY_SLOTS_MAX; i++)
         forget(&watch->slots[i]);
     timer_disarm(&watch->timer);
+    for (unsigned i = 0; i < hotplug->slot_count; i++)
+        if (hotplug->slots[i].removal == REMOVAL_DROPPED)
+            tell(watch->machine, hotplug->slots[i].dimm, "DIMM '%s': " DROPPED, name_of(hotplug->slots[i].dimm));
 }
 
 void dimm_watch_init(struct dimm_watch *watch, struct machine *machine)

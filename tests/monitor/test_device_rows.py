@@ -51,7 +51,7 @@ ROWS = [
 OWN = [
     ('device_add pc-dimm,id=1x,memdev=m2', "Parameter 'id' expects an identifier"),
     ('device_add pc-dimm,id=x,memdev=d1', "'d1'"),
-    ('device_del -w d1', 'not found'),
+    ('device_del -w', "Device '-w' not found"),
 ]
 # The same on the command line: options after -m, phrase.
 LINES = [

@@ -239,12 +239,15 @@ def others(v):
                  'object_add memory-backend-ram,id=x,size=1G,help'):
         got = v.hmp(line)
         assert re.match(r'(pc-dimm|memory-backend-ram) options:\n', got) and re.search(r'^  (memdev|size)=<', got, re.M), f'{line}: {got}'
+    if not QEMU:
+        equal(v.hmp('device_add pc-dimm,?'), v.hmp('device_add pc-dimm,help'))
     assert 'name "pc-dimm"' in v.hmp('device_add help')
     assert "memory backend: x" not in v.hmp('info memdev')
 
 
 def balloon(v):
     equal(v.hmp('info balloon'), 'Error: No balloon device has been activated')
+    equal(v.hmp('balloon 512'), 'Error: No balloon device has been activated')
     equal(v.hmp('info balloon x'), 'balloon: extraneous characters at the end of line\nTry "help info balloon" for more information')
     equal(v.hmp('info nosuch').split('\n')[0], "unknown command: 'info nosuch'")
 
