@@ -261,6 +261,7 @@ MONITOR_SRCS := \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
     monitor/cmd_numa.c \
+    monitor/cmd_pci.c \
     monitor/cmd_plug.c \
     monitor/cmd_qom.c \
     monitor/cmd_save.c \

@@ -161,15 +161,19 @@ bool info_memory_size_summary(struct machine *machine, char *arguments, const st
 
 bool info_mtree(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    char *option = next_word(&arguments);
-    if (option && strcmp(option, "-f"))
-        return error_set(errp, "info mtree: unknown option '%s' (-f shows the flat view)", option);
-    if (option) {
-        address_space_print_flat(&machine->memory, out_text, (void *)out);
-        address_space_print_flat(&machine->ports, out_text, (void *)out);
-    } else {
-        address_space_print_tree(&machine->memory, out_text, (void *)out);
-        address_space_print_tree(&machine->ports, out_text, (void *)out);
+    bool flat = false, disabled = false;
+    for (char *option; (option = next_word(&arguments));) {
+        if (strcmp(option, "-f") && strcmp(option, "-D"))
+            return error_set(errp, "info mtree: unknown option '%s' (-f shows the flat view, -D disabled regions, too)", option);
+        flat |= option[1] == 'f';
+        disabled |= option[1] == 'D';
+    }
+    struct address_space *const spaces[] = { &machine->memory, &machine->ports };
+    for (unsigned i = 0; i < 2; i++) {
+        if (flat)
+            address_space_print_flat(spaces[i], out_text, (void *)out);
+        else
+            address_space_print_tree(spaces[i], disabled, out_text, (void *)out);
     }
     return true;
 }

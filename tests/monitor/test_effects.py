@@ -28,7 +28,7 @@ LINES = {  # a line for each command of the human monitor; {dir}: a directory
     'device_add': 'device_add pc-dimm,id=d1,memdev=m1', 'device_del': 'device_del d1', 'gdbserver': 'gdbserver unix:{dir}/gdb',
     'memory': 'memory +128M', 'balloon': 'balloon 512', 'sendkey': 'sendkey a', 'mouse_move': 'mouse_move 3 4', 'mouse_button': 'mouse_button 1',
 }
-INFOS = {'registers': '-a', 'mtree': '-f'}
+INFOS = {'registers': '-a', 'mtree': '-f -D'}
 REQUESTS = {  # arguments for each command of QMP that needs some
     'screendump': {'filename': '{dir}/b.ppm'}, 'object-add': {'qom-type': 'memory-backend-ram', 'id': 'q1', 'size': 128 << 20},
     'object-del': {'id': 'q1'}, 'device_add': {'driver': 'pc-dimm', 'id': 'e1', 'memdev': 'q1'}, 'device_del': {'id': 'e1'},

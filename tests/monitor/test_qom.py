@@ -252,6 +252,19 @@ def balloon(v):
     equal(v.hmp('info nosuch').split('\n')[0], "unknown command: 'info nosuch'")
 
 
+def buses(v):
+    text = v.hmp('info pci')
+    for words in ('  Bus  0, device   0, function 0:\n    Host bridge: PCI device 8086:1237\n', '    ISA bridge: PCI device 8086:7000\n',
+                  '  Bus  0, device   1, function 3:\n    Bridge: PCI device 8086:7113\n'):
+        assert words in text, f'{words!r} is not in {text}'
+    if not QEMU:
+        assert v.hmp('info roms')
+        tree, all_ = v.hmp('info mtree'), v.hmp('info mtree -D')
+        assert '[disabled]' not in tree and 'alias pam @pc.ram' in all_ and '[disabled]' in all_
+        assert v.hmp('info mtree -x').startswith("Error: info mtree: unknown option '-x'")
+        equal(v.hmp('info mtree -D -f'), v.hmp('info mtree -f'))
+
+
 def helps(v):
     for name in ('qom-list', 'qom-get', 'qom-set', 'gpa2hva', 'gva2gpa'):
         assert re.match(rf'{name} .* -- ', v.hmp(f'help {name}')), v.hmp(f'help {name}')
@@ -263,6 +276,6 @@ tap = Tap()
 tap.case('qom: host bytes', host_bytes)
 tap.case('qom: saves', saves)
 with vm.VM(EMU, ARGS) as shared:
-    for f in (tree, lists, values, every_value, changes, only_readers, host_addresses, guest_addresses, cpus, others, balloon, helps, tree_follows):
+    for f in (tree, lists, values, every_value, changes, only_readers, host_addresses, guest_addresses, cpus, others, balloon, buses, helps, tree_follows):
         tap.case('qom: ' + f.__name__.replace('_', ' '), f, shared)
 tap.done()
