@@ -267,6 +267,7 @@ MONITOR_SRCS := \
     monitor/cmd_save.c \
     monitor/cmd_screen.c \
     monitor/cmd_ui.c \
+    monitor/complete.c \
     monitor/hmp.c \
     monitor/json_text.c \
     monitor/monitor.c \

@@ -28,6 +28,8 @@ extern const size_t monitor_command_count, monitor_info_count;
 
 // The command's name as QEMU spells it: info items and qom-* with dashes, others with underscores.
 void monitor_spelling(const struct command *command, char name[64]);
+// What can follow the text before the cursor: whole last words, each with its help behind a tab.
+void monitor_complete(struct machine *machine, const char *text, void (*candidate)(void *, const char *), void *to);
 // As monitor_run, with all that commands can use of a monitor.
 void monitor_run_with(struct machine *machine, const char *line, const struct output *out);
 void out_error(const struct output *out, struct error *err); // `Error: ...` and its hint; frees it

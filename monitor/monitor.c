@@ -159,46 +159,9 @@ static void line(void *opaque, const char *text)
     }
 }
 
-// IDs of what object_del and device_del can name. False: another command.
-static bool complete_id(struct monitor *m, const char *text, void (*candidate)(void *, const char *), void *to)
-{
-    bool object = !strncmp(text, "object_del ", 11), device = !strncmp(text, "device_del ", 11);
-    size_t n = object || device ? strlen(text + 11) : 0;
-    for (struct memory_backend *b = object ? backend_first(m->machine->backends) : NULL; b; b = b->next)
-        if (!strncmp(b->id, text + 11, n))
-            candidate(to, b->id);
-    for (struct device *d = device ? m->machine->devices : NULL; d; d = d->next)
-        if (d->id && !strncmp(d->id, text + 11, n))
-            candidate(to, d->id);
-    return object || device;
-}
-
-// With its arguments and help behind a tab.
-static void offer(const struct command *c, void (*candidate)(void *, const char *), void *to)
-{
-    char text[300], name[64];
-    monitor_spelling(c, name);
-    snprintf(text, sizeof text, "%s\t%s%s%s", name, c->arguments, *c->arguments ? ": " : "", c->help);
-    candidate(to, text);
-}
-
-static bool starts_with(const char *name, const char *text)
-{
-    while (*text && (*name == *text || (*name == '_' && *text == '-')))
-        name++, text++;
-    return !*text;
-}
-
 static void complete(void *opaque, const char *text, void (*candidate)(void *, const char *), void *to)
 {
-    if (complete_id(opaque, text, candidate, to))
-        return;
-    bool info = !strncmp(text, "info ", 5);
-    const struct command *table = info ? monitor_infos : monitor_commands;
-    size_t count = info ? monitor_info_count : monitor_command_count;
-    for (size_t i = 0; i < count; i++)
-        if (starts_with(table[i].name, info ? text + 5 : text))
-            offer(&table[i], candidate, to);
+    monitor_complete(((struct monitor *)opaque)->machine, text, candidate, to);
 }
 
 static struct text_size size(void *opaque)
