@@ -63,38 +63,47 @@ bool cmd_object_del(struct machine *machine, char *arguments, const struct outpu
     return false;
 }
 
-// "driver,key=value,..": values may have doubled commas.
+// Cuts one word off *text in place (",," stands for a comma); false at the end.
+static bool cut_word(char **text, char **word)
+{
+    char *from = *text, *to = from;
+    *word = from;
+    if (!*from)
+        return false;
+    while (*from && !(*from == ',' && from[1] != ',')) {
+        from += *from == ',';
+        *to++ = *from++;
+    }
+    *text = from + (*from == ',');
+    *to = 0;
+    return true;
+}
+
+// "DRIVER,key=value,...", or driver=DRIVER anywhere.
 bool device_add_list(struct machine *machine, char *text, struct error **errp)
 {
-    const char *properties[MAX_PROPERTIES][2], *driver = text, *id = NULL;
+    const char *properties[MAX_PROPERTIES][2], *driver = NULL, *id = NULL;
     unsigned count = 0;
-    char *p = text, *write;
-    while (*p) { // split in place
-        char *start = write = p;
-        while (*p && !(*p == ',' && p[1] != ',')) {
-            if (*p == ',')
-                p++;
-            *write++ = *p++;
-        }
-        bool more = *p == ',';
-        p += more;
-        *write = 0;
-        if (start == text) {
-            driver = strncmp(start, "driver=", 7) ? start : start + 7;
-            continue;
-        }
-        char *value = strchr(start, '=');
+    char *word;
+    for (bool first = true; cut_word(&text, &word); first = false) {
+        char *value = strchr(word, '=');
         if (value)
             *value++ = 0;
-        if (!strcmp(start, "id") && value)
+        if (first && !value) {
+            driver = word;
+        } else if (value && !strcmp(word, "driver")) {
+            driver = value;
+        } else if (value && !strcmp(word, "id")) {
             id = value;
-        else if (count < MAX_PROPERTIES) {
-            properties[count][0] = start;
+        } else if (count < MAX_PROPERTIES) {
+            properties[count][0] = word;
             properties[count++][1] = value ? value : "on";
         } else {
-            return error_set(errp, "device %s: too many properties", driver);
+            return error_set(errp, "device %s: too many properties", driver ? driver : "");
         }
     }
+    if (!driver)
+        return error_set(errp, "Parameter 'driver' is missing");
     return pc_add_device(machine, driver, id, (const char *const (*)[2])properties, count, errp) != NULL;
 }
 
@@ -102,8 +111,6 @@ bool cmd_device_add(struct machine *machine, char *arguments, const struct outpu
 {
     if (device_help(&machine->registry, arguments, out_text, (void *)out))
         return true;
-    if (!*arguments)
-        return error_set(errp, "Parameter 'driver' is missing");
     return device_add_text(machine, arguments, errp);
 }
 
