@@ -9,16 +9,11 @@
 #include <time.h>
 #include "backends/memory_backend.h"
 #include "chardev/chardev.h"
-#include "hw/char/debugcon.h"
-#include "hw/char/serial16550.h"
-#include "hw/display/vga_pci.h"
-#include "hw/misc/debug_exit.h"
-#include "hw/misc/pvpanic.h"
-#include "hw/mem/pc_dimm.h"
 #include "monitor/monitor.h"
 #include "options_internal.h"
 #include "target/i386/cpu.h"
 #include "util/error.h"
+#include "util/format.h"
 #include "util/log.h"
 #include "util/nearest.h"
 #include "util/version.h"
@@ -94,28 +89,6 @@ static void print_help(void)
     }
 }
 
-static const struct device_type *const device_types[] = { &pc_dimm_type, &isa_serial_type, &debugcon_type, &debug_exit_type, &pvpanic_type, &vga_type };
-
-static bool device_help(const char *text)
-{
-    size_t n = strcspn(text, ",");
-    bool list = !strcmp(text, "help") || !strcmp(text, "?");
-    if (!list && strcmp(text + n, ",help"))
-        return false;
-    for (unsigned i = 0; i < sizeof device_types / sizeof *device_types; i++) {
-        const struct device_type *t = device_types[i];
-        if (list) {
-            printf("name \"%s\", bus %s, desc \"%s\"\n", t->name, t->bus ? t->bus : "none", t->help);
-        } else if (strlen(t->name) == n && !strncmp(t->name, text, n)) {
-            printf("%s options:\n", t->name);
-            for (size_t k = 0; k < t->property_count; k++)
-                printf("  %-12s %s%s\n", t->properties[k].name, t->properties[k].help ? t->properties[k].help : "", t->properties[k].read_only ? " (read-only)" : "");
-            return true;
-        }
-    }
-    return list;
-}
-
 // ---- the loop
 
 static bool help_or_list(struct options *o, struct text_list *list, const char *option, const char *value, void (*help)(void (*)(void *, const char *), void *),
@@ -155,7 +128,7 @@ static bool apply(struct options *o, struct memory_words *words, enum option_id 
             return o->done = true;
         return option_list_add(&o->objects, "object", value, errp);
     case OPT_device:
-        if (device_help(value))
+        if (device_help(&pc_device_types, value, print, NULL))
             return o->done = true;
         return option_list_add(&o->devices, "device", value, errp);
     case OPT_global: return option_global(o, value, errp);
@@ -241,11 +214,10 @@ static void check_globals(const struct options *o)
 {
     for (size_t i = 0; i < o->globals.count; i++) {
         const char *text = o->globals.items[i];
-        size_t length = strcspn(text, "."), k = 0, count = sizeof device_types / sizeof *device_types;
-        while (k < count && (strlen(device_types[k]->name) != length || strncmp(device_types[k]->name, text, length)))
-            k++;
-        if (k == count)
+        char *type = format_text("%.*s", (int)strcspn(text, "."), text);
+        if (!device_type_find(&pc_device_types, type))
             warn_report("global %.*s has invalid class name: passed over", (int)strcspn(text, "="), text);
+        free(type);
     }
 }
 
@@ -299,6 +271,8 @@ bool options_parse(struct options *o, int argc, char **argv, struct error **errp
         if (!apply(o, &words, id, rows[id].argument ? argv[++i] : switches, errp))
             return false;
     }
+    if (!o->done && !o->pc.kernel && (o->pc.append || o->pc.initrd))
+        return error_set(errp, "-%s only allowed with -kernel option", o->pc.append ? "append" : "initrd");
     if (o->daemonize && !check_daemon(o, errp))
         return false;
     default_vga(o);

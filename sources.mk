@@ -261,11 +261,13 @@ MONITOR_SRCS := \
     monitor/cmd_machine.c \
     monitor/cmd_memory.c \
     monitor/cmd_numa.c \
+    monitor/cmd_pci.c \
     monitor/cmd_plug.c \
     monitor/cmd_qom.c \
     monitor/cmd_save.c \
     monitor/cmd_screen.c \
     monitor/cmd_ui.c \
+    monitor/complete.c \
     monitor/hmp.c \
     monitor/json_text.c \
     monitor/monitor.c \

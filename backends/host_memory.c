@@ -46,6 +46,15 @@ static uint8_t *take_addresses(uint64_t size, uint64_t alignment)
     return p + before;
 }
 
+static void explain_memory(const struct memory_backend *b, uint64_t size, struct error **errp)
+{
+    char *need = size_text(size), *have = size_text(host_memory_available() >> 20 << 20);
+    error_hint(errp, "%s are asked for, the host has %s available%s.", need, have,
+               b->reserve ? " (reserve=off takes what is not there yet when the guest uses it)" : "");
+    free(need);
+    free(have);
+}
+
 static bool no_memory(const struct memory_backend *b, const struct store *s, uint64_t size, int error, struct error **errp)
 {
     char text[160];
@@ -59,6 +68,8 @@ static bool no_memory(const struct memory_backend *b, const struct store *s, uin
         error_set(errp, "%s (%s)", text, s->path);
     else
         error_set(errp, "%s", text);
+    if (s->fd < 0 && error == ENOMEM)
+        explain_memory(b, size, errp);
     return false;
 }
 

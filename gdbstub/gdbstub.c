@@ -34,7 +34,7 @@ static void client_went(struct gdbstub *g)
     g->connected = g->waiting = false;
     debug_set_owner(pc_engine(g->machine), NULL);
     if (g->continue_at_loss && (g->machine->state == RUN_STATE_PAUSED || g->machine->state == RUN_STATE_PRELAUNCH))
-        pc_continue(g->machine);
+        pc_continue(g->machine, NULL);
 }
 
 // ---- the character device

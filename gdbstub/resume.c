@@ -92,8 +92,8 @@ static void go(struct gdbstub *g)
     g->continue_at_loss = true;
     if (state == RUN_STATE_SHUTDOWN || state == RUN_STATE_INTERNAL_ERROR) // only a reset helps
         resume_machine_stopped(g, state == RUN_STATE_SHUTDOWN ? GDB_SIGNAL_QUIT : GDB_SIGNAL_ABRT);
-    else
-        pc_continue(g->machine);
+    else if (!pc_continue(g->machine, NULL)) // nothing to run
+        resume_machine_stopped(g, GDB_SIGNAL_INT);
 }
 
 // Signal numbers mean nothing to a machine: they are read and dropped.
@@ -204,5 +204,5 @@ void resume_detach(struct gdbstub *g)
         debug_set_mode(e, i, DEBUG_RUN);
     g->waiting = g->continue_at_loss = false;
     if (g->machine->state == RUN_STATE_PAUSED || g->machine->state == RUN_STATE_PRELAUNCH)
-        pc_continue(g->machine);
+        pc_continue(g->machine, NULL);
 }

@@ -33,10 +33,7 @@ bool cmd_stop(struct machine *machine, char *arguments, const struct output *out
 
 bool cmd_cont(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    if (machine->state == RUN_STATE_SHUTDOWN)
-        return error_set(errp, "Resetting the Virtual Machine is required");
-    pc_continue(machine);
-    return true;
+    return pc_continue(machine, errp);
 }
 
 bool cmd_system_reset(struct machine *machine, char *arguments, const struct output *out, struct error **errp)

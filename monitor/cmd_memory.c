@@ -8,7 +8,6 @@
 #include "hw/mem/pc_dimm.h"
 #include "hw/pc/dimm_watch.h"
 #include "monitor/internal.h"
-#include "monitor/object_tree.h"
 
 #define MAX_PROPERTIES 32
 
@@ -22,13 +21,24 @@ bool cmd_object_add(struct machine *machine, char *arguments, const struct outpu
 }
 
 // The DIMM with this backend, when its removal was asked for.
-static struct device *leaving_dimm(struct machine *machine, const char *backend)
+static struct pc_dimm *leaving_dimm(struct machine *machine, const char *backend)
 {
     struct memory_device_state *state = machine->memory_devices;
     for (struct memory_device *m = state ? state->devices : NULL; m; m = m->next)
-        if (m->device->deleting && m->device->id && !strcmp(pc_dimm_of(m->device)->memdev->id, backend))
-            return m->device;
+        if (m->device->deleting && !strcmp(pc_dimm_of(m->device)->memdev->id, backend))
+            return pc_dimm_of(m->device);
     return NULL;
+}
+
+static bool wait_for(const struct machine *machine, const struct pc_dimm *dimm, const struct output *out, struct error **errp)
+{
+    const char *id = dimm->memdev->id;
+    if (!out->wait)
+        return error_set(errp, "object_del -w: this connection cannot wait; DEVICE_DELETED tells when the DIMM of '%s' has gone", id);
+    if (machine->state != RUN_STATE_RUNNING)
+        out_printf(out, "the machine is paused: its guest cannot let go of the DIMM of '%s' before 'cont'\n", id);
+    *out->wait = (struct monitor_wait){ .backend = strdup(id), .slot = dimm->slot };
+    return true;
 }
 
 bool cmd_object_del(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
@@ -41,88 +51,66 @@ bool cmd_object_del(struct machine *machine, char *arguments, const struct outpu
         out_printf(out, "object_del: string expected\nTry \"help object_del\" for more information\n");
         return true;
     }
-    struct device *leaving = leaving_dimm(machine, id);
-    if (wait && leaving) {
-        if (!out->wait)
-            return error_set(errp, "object_del -w: this connection cannot wait; DEVICE_DELETED tells when '%s' has gone", leaving->id);
-        *out->wait = (struct monitor_wait){ .active = true };
-        snprintf(out->wait->backend, sizeof out->wait->backend, "%s", id);
-        snprintf(out->wait->device, sizeof out->wait->device, "%s", leaving->id);
+    if (has_more(arguments, "object_del", out))
         return true;
-    }
+    const struct pc_dimm *leaving = leaving_dimm(machine, id);
+    if (wait && leaving)
+        return wait_for(machine, leaving, out, errp);
     if (backend_delete(machine->backends, id, errp))
         return true;
     if (leaving)
-        error_hint(errp, "Its DIMM '%s' is being removed, and the guest has not let go of it so far; 'object_del -w %s' waits for that.",
-                   leaving->id, id);
+        error_hint(errp, "Its DIMM is being removed, and the guest has not let go of it so far; 'object_del -w %s' waits for that.", id);
     return false;
 }
 
-// "driver,key=value,..": values may have doubled commas.
-bool device_add_list(struct machine *machine, char *text, struct error **errp)
+// Cuts one word off *text in place (",," stands for a comma); false at the end.
+static bool cut_word(char **text, char **word)
 {
-    const char *properties[MAX_PROPERTIES][2], *driver = text, *id = NULL;
-    unsigned count = 0;
-    char *p = text, *write;
-    while (*p) { // split in place
-        char *start = write = p;
-        while (*p && !(*p == ',' && p[1] != ',')) {
-            if (*p == ',')
-                p++;
-            *write++ = *p++;
-        }
-        bool more = *p == ',';
-        p += more;
-        *write = 0;
-        if (start == text) {
-            driver = strncmp(start, "driver=", 7) ? start : start + 7;
-            continue;
-        }
-        char *value = strchr(start, '=');
-        if (value)
-            *value++ = 0;
-        if (!strcmp(start, "id") && value)
-            id = value;
-        else if (count < MAX_PROPERTIES) {
-            properties[count][0] = start;
-            properties[count++][1] = value ? value : "on";
-        } else {
-            return error_set(errp, "device %s: too many properties", driver);
-        }
+    char *from = *text, *to = from;
+    *word = from;
+    if (!*from)
+        return false;
+    while (*from && !(*from == ',' && from[1] != ',')) {
+        from += *from == ',';
+        *to++ = *from++;
     }
-    return pc_add_device(machine, driver, id, (const char *const (*)[2])properties, count, errp) != NULL;
+    *text = from + (*from == ',');
+    *to = 0;
+    return true;
 }
 
-// "help" or "DRIVER,...,help": the types, or the properties of one.
-static bool device_help(const struct machine *machine, const char *text, const struct output *out)
+// "DRIVER,key=value,...", or driver=DRIVER anywhere.
+bool device_add_list(struct machine *machine, char *text, struct error **errp)
 {
-    size_t n = strcspn(text, ","), length = strlen(text);
-    bool list = !strcmp(text, "help") || !strcmp(text, "?"), found = list;
-    if (!list && (length < 5 || strcmp(text + length - 5, ",help")))
-        return false;
-    for (size_t i = 0; i < machine->registry.count; i++) {
-        const struct device_type *t = machine->registry.types[i];
-        if (list) {
-            out_printf(out, "name \"%s\", bus %s, desc \"%s\"\n", t->name, t->bus ? t->bus : "none", t->help);
-        } else if (strlen(t->name) == n && !strncmp(t->name, text, n)) {
-            found = true;
-            out_printf(out, "%s options:\n", t->name);
-            for (size_t k = 0; k < t->property_count; k++) {
-                const struct property *p = &t->properties[k];
-                out_printf(out, "  %s=<%s>%*s- %s%s\n", p->name, object_property_type((int)p->type), (int)(18 - strlen(p->name)), "",
-                           p->help ? p->help : "", p->read_only ? " (read-only)" : "");
-            }
+    const char *properties[MAX_PROPERTIES][2], *driver = NULL, *id = NULL;
+    unsigned count = 0;
+    char *word;
+    for (bool first = true; cut_word(&text, &word); first = false) {
+        char *value = strchr(word, '=');
+        if (value)
+            *value++ = 0;
+        if (first && !value) {
+            driver = word;
+        } else if (value && !strcmp(word, "driver")) {
+            driver = value;
+        } else if (value && !strcmp(word, "id")) {
+            id = value;
+        } else if (count < MAX_PROPERTIES) {
+            properties[count][0] = word;
+            properties[count++][1] = value ? value : "on";
+        } else {
+            return error_set(errp, "device %s: too many properties", driver ? driver : "");
         }
     }
-    return found;
+    if (!driver)
+        return error_set(errp, "Parameter 'driver' is missing");
+    return pc_add_device(machine, driver, id, (const char *const (*)[2])properties, count, errp) != NULL;
 }
 
 bool cmd_device_add(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    if (device_help(machine, arguments, out))
+    if (device_help(&machine->registry, arguments, out_text, (void *)out))
         return true;
-    if (!*arguments)
-        return error_set(errp, "Parameter 'driver' is missing");
     return device_add_text(machine, arguments, errp);
 }
 
@@ -133,7 +121,7 @@ bool cmd_device_del(struct machine *machine, char *arguments, const struct outpu
         out_printf(out, "device_del: string expected\nTry \"help device_del\" for more information\n");
         return true;
     }
-    return pc_remove_device(machine, id, errp);
+    return has_more(arguments, "device_del", out) || pc_remove_device(machine, id, errp);
 }
 
 bool info_memory_devices(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
@@ -180,21 +168,28 @@ bool info_memory_size_summary(struct machine *machine, char *arguments, const st
 
 bool info_mtree(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
 {
-    char *option = next_word(&arguments);
-    if (option && strcmp(option, "-f"))
-        return error_set(errp, "info mtree: unknown option '%s' (-f shows the flat view)", option);
-    if (option) {
-        address_space_print_flat(&machine->memory, out_text, (void *)out);
-        address_space_print_flat(&machine->ports, out_text, (void *)out);
-    } else {
-        address_space_print_tree(&machine->memory, out_text, (void *)out);
-        address_space_print_tree(&machine->ports, out_text, (void *)out);
+    bool flat = false, disabled = false;
+    for (char *option; (option = next_word(&arguments));) {
+        if (strcmp(option, "-f") && strcmp(option, "-D"))
+            return error_set(errp, "info mtree: unknown option '%s' (-f shows the flat view, -D disabled regions, too)", option);
+        flat |= option[1] == 'f';
+        disabled |= option[1] == 'D';
+    }
+    struct address_space *const spaces[] = { &machine->memory, &machine->ports };
+    for (unsigned i = 0; i < 2; i++) {
+        if (flat)
+            address_space_print_flat(spaces[i], out_text, (void *)out);
+        else
+            address_space_print_tree(spaces[i], disabled, out_text, (void *)out);
     }
     return true;
 }
 
 // There is no such device; clients ask all the same, and know this answer.
-bool info_balloon(struct machine *machine, char *arguments, const struct output *out, struct error **errp)
+static bool no_balloon(struct error **errp)
 {
     return error_set_class(errp, ERROR_DEVICE_NOT_ACTIVE, "No balloon device has been activated");
 }
+
+bool info_balloon(struct machine *machine, char *arguments, const struct output *out, struct error **errp) { return no_balloon(errp); }
+bool cmd_balloon(struct machine *machine, char *arguments, const struct output *out, struct error **errp) { return no_balloon(errp); }

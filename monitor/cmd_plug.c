@@ -77,13 +77,21 @@ static void show_dimm(struct machine *machine, const struct memory_device *m, co
         out_printf(out, "      %s\n", guest.reason);
 }
 
+// Why the machine has no memory hotplug at all; NULL: it has.
+static const char *no_hotplug(const struct machine *machine)
+{
+    return !machine->memory_devices ? "the machine was started without maxmem (-m SIZE,slots=N,maxmem=SIZE)" :
+           !machine->ram_slots ? "the machine was started without slots (-m SIZE,slots=N,maxmem=SIZE)" :
+           !machine->acpi ? "memory hotplug is not enabled: missing acpi device or acpi disabled" : NULL;
+}
+
 static void show_table(struct machine *machine, const struct output *out)
 {
     const struct memory_device_state *state = machine->memory_devices;
     char ram[32], plugged[32], total[32], largest[32];
     size_text(machine->ram_size, ram, sizeof ram);
-    if (!state) {
-        out_printf(out, "boot RAM %s; no memory can be plugged: the machine was started without maxmem (-m %s,slots=4,maxmem=...)\n", ram, ram);
+    if (no_hotplug(machine)) {
+        out_printf(out, "boot RAM %s; no memory can be plugged: %s\n", ram, no_hotplug(machine));
         return;
     }
     out_printf(out, "slot  %-12s %10s  %-14s %4s  %-12s %s\n", "id", "size", "address", "node", "backend", "the guest");
@@ -110,8 +118,8 @@ static bool plug_memory(struct machine *machine, uint64_t bytes, const struct ou
         if (!backend_find(machine->backends, memory) && !machine_find_device(machine, dimm))
             break;
     }
-    if (!machine->memory_devices)
-        return error_set(errp, "memory: the machine was started without maxmem (-m SIZE,slots=N,maxmem=SIZE)");
+    if (no_hotplug(machine))
+        return error_set(errp, "memory: %s", no_hotplug(machine));
     int slot = -1;
     if (!memory_device_find_slot(machine->memory_devices, &slot, errp) || !memory_device_check_space(machine->memory_devices, bytes, errp))
         return false; // before host memory is asked for
@@ -122,6 +130,7 @@ static bool plug_memory(struct machine *machine, uint64_t bytes, const struct ou
     struct device *device = pc_add_device(machine, "pc-dimm", dimm, (const char *const (*)[2])properties, 2, errp);
     if (!device) {
         backend_delete(machine->backends, memory, NULL);
+        error_prefix(errp, "memory +%s: ", size_text(bytes, size, sizeof size));
         return false;
     }
     out_printf(out, "%s: %s in slot %d at 0x%llx\n", dimm, size_text(bytes, size, sizeof size), pc_dimm_of(device)->slot,
@@ -131,71 +140,103 @@ static bool plug_memory(struct machine *machine, uint64_t bytes, const struct ou
 
 // ---- remove
 
-static bool remove_dimm(struct machine *machine, const char *id, const struct output *out, struct error **errp)
+static bool remove_dimm(struct machine *machine, struct device *device, const struct output *out, struct error **errp)
 {
-    char reference[256];
-    snprintf(reference, sizeof reference, "%s", id);
-    if (!pc_remove_device(machine, reference, errp))
+    if (!machine->hotplug->unplug_request(machine, device, errp))
         return false;
-    out_printf(out, "%s: the guest is asked to let go of it (see 'memory')\n", reference);
+    if (device->id)
+        out_printf(out, "%s: ", device->id);
+    else
+        out_printf(out, "slot %d: ", pc_dimm_of(device)->slot);
+    out_printf(out, "the guest is asked to let go of it (see 'memory')\n");
     return true;
 }
 
-// DIMMs that no removal was asked for, the last plugged address first; their sizes must add up to exactly `bytes`: found by trying,
-// largest subsets last, over at most 20 DIMMs.
-struct choice { struct memory_device *devices[20], *best[20]; unsigned count, best_count; uint64_t tries; };
+// DIMMs that no removal was asked for, the last plugged address first. What goes must add up to exactly the bytes wished: found by
+// trying, with a limit.
+struct choice {
+    struct memory_device *devices[MEMORY_SLOTS_MAX], *taken[MEMORY_SLOTS_MAX];
+    uint64_t behind[MEMORY_SLOTS_MAX + 1]; // bytes of this device and those that follow
+    unsigned count, taken_count, tries;
+};
 
-static bool choose(struct choice *c, unsigned at, uint64_t left, struct memory_device **taken, unsigned count)
+static void collect(struct machine *machine, struct choice *c)
 {
-    if (!left) {
-        memcpy(c->best, taken, count * sizeof *taken);
-        c->best_count = count;
+    for (struct memory_device *m = machine->memory_devices ? machine->memory_devices->devices : NULL; m; m = m->next)
+        c->count += !m->device->deleting;
+    unsigned at = c->count;
+    for (struct memory_device *m = c->count ? machine->memory_devices->devices : NULL; m; m = m->next)
+        if (!m->device->deleting)
+            c->devices[--at] = m;
+    for (unsigned i = c->count; i-- > 0;)
+        c->behind[i] = c->behind[i + 1] + c->devices[i]->size;
+}
+
+static bool choose(struct choice *c, unsigned at, uint64_t left)
+{
+    if (!left)
         return true;
-    }
-    for (unsigned i = at; i < c->count && c->tries; i++) {
+    for (unsigned i = at; c->behind[i] >= left && c->tries; i++) {
         c->tries--;
         if (c->devices[i]->size > left)
             continue;
-        taken[count] = c->devices[i];
-        if (choose(c, i + 1, left - c->devices[i]->size, taken, count + 1))
+        c->taken[c->taken_count++] = c->devices[i];
+        if (choose(c, i + 1, left - c->devices[i]->size))
             return true;
+        c->taken_count--;
     }
+    return false;
+}
+
+static bool cannot_choose(const struct machine *machine, const struct choice *c, uint64_t bytes, struct error **errp)
+{
+    enum { SHOWN = 20 };
+    char size[32];
+    if (!c->count)
+        return error_set(errp, "memory: there is no DIMM %s", machine->memory_devices && machine->memory_devices->devices ?
+                         "that the guest was not asked for already" : "to remove");
+    error_set(errp, "memory: no DIMMs add up to %s; DIMMs go as a whole:", size_text(bytes, size, sizeof size));
+    for (unsigned i = 0; i < c->count && i < SHOWN; i++)
+        error_hint(errp, "  %s: %s", c->devices[i]->device->id ? c->devices[i]->device->id : "(unnamed)",
+                   size_text(c->devices[i]->size, size, sizeof size));
+    if (c->count > SHOWN)
+        error_hint(errp, "  and %u more ('memory' shows all)", c->count - SHOWN);
     return false;
 }
 
 static bool remove_memory(struct machine *machine, uint64_t bytes, const struct output *out, struct error **errp)
 {
     struct choice c = { .tries = 1u << 20 };
-    struct memory_device *taken[20], *all[MEMORY_SLOTS_MAX];
-    unsigned total = 0;
-    char size[32];
-    for (struct memory_device *m = machine->memory_devices ? machine->memory_devices->devices : NULL; m; m = m->next)
-        if (!m->device->deleting && m->device->id)
-            all[total++] = m;
-    while (total && c.count < 20)
-        c.devices[c.count++] = all[--total];
-    if (!choose(&c, 0, bytes, taken, 0)) {
-        error_set(errp, "memory: no DIMMs add up to %s; DIMMs go as a whole:", size_text(bytes, size, sizeof size));
-        for (unsigned i = 0; i < c.count; i++)
-            error_hint(errp, "  %s: %s", c.devices[i]->device->id, size_text(c.devices[i]->size, size, sizeof size));
-        return false;
-    }
-    for (unsigned i = 0; i < c.best_count; i++)
-        if (!remove_dimm(machine, c.best[i]->device->id, out, errp))
+    collect(machine, &c);
+    if (!c.count || !choose(&c, 0, bytes))
+        return cannot_choose(machine, &c, bytes, errp);
+    for (unsigned i = 0; i < c.taken_count; i++)
+        if (!remove_dimm(machine, c.taken[i]->device, out, errp))
             return false;
     return true;
 }
 
 // ---- the command
 
+// What the guest was asked to let go of.
+static uint64_t leaving(const struct machine *machine)
+{
+    uint64_t sum = 0;
+    for (const struct memory_device *m = machine->memory_devices ? machine->memory_devices->devices : NULL; m; m = m->next)
+        sum += m->device->deleting ? m->size : 0;
+    return sum;
+}
+
 static bool set_total(struct machine *machine, uint64_t bytes, const struct output *out, struct error **errp)
 {
-    uint64_t plugged = machine->memory_devices ? machine->memory_devices->used : 0, now = machine->ram_size + plugged;
+    uint64_t plugged = machine->memory_devices ? machine->memory_devices->used : 0, goes = leaving(machine);
+    uint64_t now = machine->ram_size + plugged - goes;
     char a[32], b[32];
     if (bytes < machine->ram_size)
         return error_set(errp, "memory %s: boot RAM is %s and stays", size_text(bytes, a, sizeof a), size_text(machine->ram_size, b, sizeof b));
     if (bytes == now) {
-        out_printf(out, "the machine has %s already\n", size_text(now, a, sizeof a));
+        out_printf(out, goes ? "the machine will have %s when the guest has let go of %s (see 'memory')\n" : "the machine has %s already\n",
+                   size_text(now, a, sizeof a), size_text(goes, b, sizeof b));
         return true;
     }
     return bytes > now ? plug_memory(machine, bytes - now, out, errp) : remove_memory(machine, now - bytes, out, errp);
@@ -221,9 +262,10 @@ bool cmd_memory(struct machine *machine, char *arguments, const struct output *o
         return error_set(errp, "memory: one argument at most; '%s' is too much", arguments + strspn(arguments, " \t"));
     bool signed_ = *word == '+' || *word == '-';
     uint64_t bytes;
-    if (*word == '-' && machine_find_device(machine, word + 1))
-        return remove_dimm(machine, word + 1, out, errp);
-    if (!parse_amount(word + signed_, &bytes))
+    struct device *named = *word == '-' ? machine_find_device(machine, word + 1) : NULL;
+    if (named)
+        return remove_dimm(machine, named, out, errp);
+    if (word[signed_] == '+' || !parse_amount(word + signed_, &bytes))
         return error_set(errp, *word == '-' ? "memory %s: neither a DIMM nor a size" : "memory %s: not a size (512M, 1G, 1.5GiB)", word);
     if (*word == '+')
         return plug_memory(machine, bytes, out, errp);

@@ -73,6 +73,14 @@ char *next_word(char **text)
     return start;
 }
 
+bool has_more(const char *arguments, const char *command, const struct output *out)
+{
+    if (!arguments[strspn(arguments, " \t")])
+        return false;
+    out_printf(out, "%s: extraneous characters at the end of line\nTry \"help %s\" for more information\n", command, command);
+    return true;
+}
+
 // "memory-devices" is spelled memory_devices in the table's C names.
 static bool same_name(const char *row, const char *word)
 {

@@ -6,8 +6,11 @@
 #include "monitor/monitor.h"
 #include "util/error.h"
 
-// A command whose reply comes when a device has gone (object_del -w): filled by the command, served by the monitor.
-struct monitor_wait { char backend[128], device[128]; bool active; };
+// A command whose reply comes when a DIMM has gone (object_del -w): filled by the command, served by the monitor.
+struct monitor_wait {
+    char *backend; // id; malloced, the monitor frees it. NULL: nobody waits
+    int slot;      // of its DIMM
+};
 struct output {
     void (*print)(void *opaque, const char *text);
     void *opaque;
@@ -25,6 +28,8 @@ extern const size_t monitor_command_count, monitor_info_count;
 
 // The command's name as QEMU spells it: info items and qom-* with dashes, others with underscores.
 void monitor_spelling(const struct command *command, char name[64]);
+// What can follow the text before the cursor: whole last words, each with its help behind a tab.
+void monitor_complete(struct machine *machine, const char *text, void (*candidate)(void *, const char *), void *to);
 // As monitor_run, with all that commands can use of a monitor.
 void monitor_run_with(struct machine *machine, const char *line, const struct output *out);
 void out_error(const struct output *out, struct error *err); // `Error: ...` and its hint; frees it
@@ -35,6 +40,8 @@ enum command_effect monitor_effect(const char *line);
 enum command_effect qmp_effect(const char *line); // the same of a request of QMP, as JSON
 // Next word of *text (quotes taken off), NULL at the end. Changes the text.
 char *next_word(char **text);
+// Words behind the last argument: says so, in QEMU's words.
+bool has_more(const char *arguments, const char *command, const struct output *out);
 // quit: tells the clients, then asks the machine to end.
 void monitor_quit(struct machine *machine);
 // "driver,key=value,...". Changes the text.

@@ -84,8 +84,8 @@ bool device_add_text(struct machine *machine, const char *text, struct error **e
 bool device_text_is(const char *text, const char *driver)
 {
     if (!is_json(text)) {
-        if (!strncmp(text, "driver=", 7))
-            text += 7;
+        const char *behind = strstr(text, ",driver=");
+        text = !strncmp(text, "driver=", 7) ? text + 7 : behind ? behind + 8 : text;
         return strcspn(text, ",") == strlen(driver) && !strncmp(text, driver, strlen(driver));
     }
     char *name = json_driver(text);

@@ -25,11 +25,14 @@ struct monitor {
     struct readline *readline;
     struct event_sink sink;
     struct monitor_wait wait;
-    char wait_why[256];
+    char wait_why[256];        // with what it ends; empty: the DIMM has gone
+    bool wait_ends;            // end_wait is on its way
     uint8_t held[RECEIVE_MAX]; // input that came behind a command that waits
     size_t held_count;
     bool greeted;
 };
+
+static bool has_terminal(const struct monitor *m) { return chardev_is_terminal(m->chardev); }
 
 static void put(struct monitor *m, const char *text)
 {
@@ -48,7 +51,7 @@ static void put(struct monitor *m, const char *text)
 static void print(void *opaque, const char *text)
 {
     struct monitor *m = opaque;
-    bool red = chardev_is_terminal(m->chardev) && (!strncmp(text, "Error: ", 7) || !strncmp(text, "unknown ", 8));
+    bool red = has_terminal(m) && (!strncmp(text, "Error: ", 7) || !strncmp(text, "unknown ", 8));
     if (red)
         put(m, "\x1b[31m");
     put(m, text);
@@ -60,14 +63,14 @@ static void run_line(void *opaque, const char *text)
 {
     struct monitor *m = opaque;
     monitor_run_with(m->machine, text, &(struct output){ .print = print, .opaque = m, .wait = m->machine->gate.command ? NULL : &m->wait });
-    if (!m->wait.active)
+    if (!m->wait.backend)
         readline_prompt(m->readline);
 }
 
 // Byte by byte: a command that waits holds back what follows it.
 static void input(struct monitor *m, const uint8_t *data, size_t len)
 {
-    while (len && !m->wait.active) {
+    while (len && !m->wait.backend) {
         readline_input(m->readline, data++, 1);
         len--;
     }
@@ -77,48 +80,71 @@ static void input(struct monitor *m, const uint8_t *data, size_t len)
     m->held_count += len;
 }
 
-// The wait is over (m->wait_why: with what; empty: the DIMM has gone). A turn of the loop later than the event, which may come from
-// inside an access of the guest.
-static void end_wait(void *opaque)
+static void forget_wait(struct monitor *m)
 {
-    struct monitor *m = opaque;
+    free(m->wait.backend);
+    m->wait = (struct monitor_wait){ 0 };
+    m->wait_ends = false;
+}
+
+// What the command does in the end.
+static void finish_wait(struct monitor *m)
+{
     struct output out = { .print = print, .opaque = m };
     struct error *err = NULL;
-    uint8_t held[RECEIVE_MAX];
-    size_t count = m->held_count;
-    if (!m->wait.active) // the client has gone meanwhile
-        return;
-    m->wait.active = false;
     if (*m->wait_why)
         error_set(&err, "object '%s' stays: %s", m->wait.backend, m->wait_why);
     else if (backend_find(m->machine->backends, m->wait.backend)) // else it went with its DIMM
         backend_delete(m->machine->backends, m->wait.backend, &err);
     if (err)
         out_error(&out, err);
+    forget_wait(m);
     readline_prompt(m->readline);
+}
+
+// A turn of the loop later than the event, which may come from inside an access of the guest.
+static void end_wait(void *opaque)
+{
+    struct monitor *m = opaque;
+    uint8_t held[RECEIVE_MAX];
+    size_t count = m->held_count;
+    if (!m->wait_ends) // the client has gone meanwhile
+        return;
+    finish_wait(m);
     m->held_count = 0;
     memcpy(held, m->held, count);
     input(m, held, count);
     chardev_accept_input(m->chardev);
 }
 
-// An event while object_del -w waits.
-static void wait_event(struct monitor *m, enum machine_event what, const struct event_details *d)
+static void wait_is_over(struct monitor *m, const char *why)
 {
-    bool ours = d->id && !strcmp(d->id, m->wait.device);
+    snprintf(m->wait_why, sizeof m->wait_why, "%s", why);
+    m->wait_ends = true;
+    loop_post(m->machine->loop, end_wait, m);
+}
+
+// An event while object_del -w waits. False: it is of something else.
+static bool wait_event(struct monitor *m, enum machine_event what, const struct event_details *d)
+{
+    char text[200];
+    bool ours = d->slot == m->wait.slot;
+    if (m->wait_ends)
+        return ours && what == EVENT_NOTICE; // the command's end says it
     if (what == EVENT_RESET) {
-        snprintf(m->wait_why, sizeof m->wait_why, "the request to remove its DIMM ended with a reset");
-        loop_post(m->machine->loop, end_wait, m);
+        wait_is_over(m, "the request to remove its DIMM ended with a reset");
     } else if (ours && what == EVENT_DEVICE_DELETED) {
-        *m->wait_why = 0;
-        loop_post(m->machine->loop, end_wait, m);
+        wait_is_over(m, "");
     } else if (ours && what == EVENT_UNPLUG_REFUSED) {
-        snprintf(m->wait_why, sizeof m->wait_why, "the guest refuses to let go of '%s': %s", d->id, mem_hotplug_ost_text(d->source, d->status));
-        loop_post(m->machine->loop, end_wait, m);
+        snprintf(text, sizeof text, "the guest refuses to let go of its DIMM: %s", mem_hotplug_ost_text(d->source, d->status));
+        wait_is_over(m, text);
     } else if (ours && what == EVENT_NOTICE) {
         put(m, d->text);
-        put(m, chardev_is_terminal(m->chardev) ? " (Ctrl-C ends the wait)\n" : "\n");
+        put(m, has_terminal(m) ? " (Ctrl-C ends the wait)\n" : "\n");
+    } else {
+        return false;
     }
+    return true;
 }
 
 // Where input has a count of its own, only commands that change nothing run at once.
@@ -133,46 +159,9 @@ static void line(void *opaque, const char *text)
     }
 }
 
-// IDs of what object_del and device_del can name. False: another command.
-static bool complete_id(struct monitor *m, const char *text, void (*candidate)(void *, const char *), void *to)
-{
-    bool object = !strncmp(text, "object_del ", 11), device = !strncmp(text, "device_del ", 11);
-    size_t n = object || device ? strlen(text + 11) : 0;
-    for (struct memory_backend *b = object ? backend_first(m->machine->backends) : NULL; b; b = b->next)
-        if (!strncmp(b->id, text + 11, n))
-            candidate(to, b->id);
-    for (struct device *d = device ? m->machine->devices : NULL; d; d = d->next)
-        if (d->id && !strncmp(d->id, text + 11, n))
-            candidate(to, d->id);
-    return object || device;
-}
-
-// With its arguments and help behind a tab.
-static void offer(const struct command *c, void (*candidate)(void *, const char *), void *to)
-{
-    char text[300], name[64];
-    monitor_spelling(c, name);
-    snprintf(text, sizeof text, "%s\t%s%s%s", name, c->arguments, *c->arguments ? ": " : "", c->help);
-    candidate(to, text);
-}
-
-static bool starts_with(const char *name, const char *text)
-{
-    while (*text && (*name == *text || (*name == '_' && *text == '-')))
-        name++, text++;
-    return !*text;
-}
-
 static void complete(void *opaque, const char *text, void (*candidate)(void *, const char *), void *to)
 {
-    if (complete_id(opaque, text, candidate, to))
-        return;
-    bool info = !strncmp(text, "info ", 5);
-    const struct command *table = info ? monitor_infos : monitor_commands;
-    size_t count = info ? monitor_info_count : monitor_command_count;
-    for (size_t i = 0; i < count; i++)
-        if (starts_with(table[i].name, info ? text + 5 : text))
-            offer(&table[i], candidate, to);
+    monitor_complete(((struct monitor *)opaque)->machine, text, candidate, to);
 }
 
 static struct text_size size(void *opaque)
@@ -190,9 +179,9 @@ static void greet(struct monitor *m)
 static size_t can_receive(void *opaque)
 {
     const struct monitor *m = opaque;
-    if (!m->wait.active)
+    if (!m->wait.backend)
         return RECEIVE_MAX;
-    return chardev_is_terminal(m->chardev) && m->held_count < RECEIVE_MAX ? 1 : 0; // Ctrl-C
+    return has_terminal(m) && m->held_count < RECEIVE_MAX ? 1 : 0; // Ctrl-C
 }
 
 static void receive(void *opaque, const uint8_t *data, size_t len)
@@ -200,10 +189,11 @@ static void receive(void *opaque, const uint8_t *data, size_t len)
     struct monitor *m = opaque;
     if (!m->greeted)
         greet(m);
-    if (m->wait.active && len == 1 && *data == CTRL_C) {
+    if (m->wait.backend && len == 1 && *data == CTRL_C) {
         m->held_count = 0;
         snprintf(m->wait_why, sizeof m->wait_why, "no longer waited for");
-        end_wait(m);
+        finish_wait(m);
+        chardev_accept_input(m->chardev);
         return;
     }
     input(m, data, len);
@@ -213,10 +203,11 @@ static void event(void *opaque, enum chardev_event what)
 {
     struct monitor *m = opaque;
     if (what == CHARDEV_OPENED) {
-        m->wait.active = false; // a client that waited has gone
+        forget_wait(m); // of a client that has gone
         m->held_count = 0;
         readline_reset(m->readline);
         greet(m);
+        chardev_accept_input(m->chardev);
     } else if (what == CHARDEV_RESIZED) { // the multiplexer gave us the input
         if (!m->greeted)
             greet(m);
@@ -225,27 +216,36 @@ static void event(void *opaque, enum chardev_event what)
     }
 }
 
+// What a person should know of an event; "": nothing.
+static void describe(enum machine_event what, const struct event_details *d, char *to, size_t size)
+{
+    char name[100];
+    if (d->id)
+        snprintf(name, sizeof name, "device '%.80s'", d->id);
+    else
+        snprintf(name, sizeof name, "the DIMM in slot %d", d->slot);
+    *to = 0;
+    switch (what) {
+    case EVENT_DEVICE_DELETED: snprintf(to, size, "%s is removed\n", name); break;
+    case EVENT_UNPLUG_REFUSED: snprintf(to, size, "the guest refuses to let go of %s: %s\n", name, mem_hotplug_ost_text(d->source, d->status)); break;
+    case EVENT_NOTICE: snprintf(to, size, "%s\n", d->text); break;
+    case EVENT_RESET: snprintf(to, size, "the machine was reset\n"); break;
+    default: break;
+    }
+}
+
 // Notices that nobody asked for: on terminals only, above the line being edited.
 static void notice(void *opaque, enum machine_event what, const struct event_details *d)
 {
     struct monitor *m = opaque;
     char text[640];
-    if (m->wait.active) {
-        wait_event(m, what, d);
+    if ((m->wait.backend && wait_event(m, what, d)) || !has_terminal(m) || !m->greeted)
         return;
-    }
-    if (!chardev_is_terminal(m->chardev) || !m->greeted)
-        return;
-    switch (what) {
-    case EVENT_DEVICE_DELETED: snprintf(text, sizeof text, "device '%s' is removed\n", d->id ? d->id : ""); break;
-    case EVENT_UNPLUG_REFUSED:
-        snprintf(text, sizeof text, "the guest refuses to let go of device '%s': %s\n", d->id ? d->id : "", mem_hotplug_ost_text(d->source, d->status));
-        break;
-    case EVENT_NOTICE: snprintf(text, sizeof text, "%s\n", d->text); break;
-    case EVENT_RESET: snprintf(text, sizeof text, "the machine was reset\n"); break;
-    default: return;
-    }
-    readline_above(m->readline, text);
+    describe(what, d, text, sizeof text);
+    if (*text && m->wait.backend)
+        put(m, text); // there is no prompt
+    else if (*text)
+        readline_above(m->readline, text);
 }
 
 struct monitor *monitor_new(struct machine *machine, struct chardev *chardev, struct error **errp)
@@ -277,6 +277,7 @@ void monitor_free_all(struct machine *machine, struct monitor **list, size_t cou
             }
         }
         readline_free(list[i]->readline);
+        forget_wait(list[i]);
         free(list[i]);
     }
 }

@@ -39,6 +39,4 @@ char *object_get(struct machine *machine, const struct object *object, const cha
 bool object_set(struct machine *machine, const struct object *object, const char *property, const char *value, struct error **errp);
 // "qemu64-x86_64-cpu"; malloced.
 char *object_cpu_type(struct machine *machine);
-// QEMU's name of an enum property_type ("uint32", "str").
-const char *object_property_type(int type);
 const char *object_backend_type(int kind); // of an enum backend_kind

@@ -79,16 +79,6 @@ static void give_text(struct reader *r, const char *name, const char *type, char
 
 // ---- devices and backends
 
-const char *object_property_type(int type)
-{
-    static const char *const names[] = {
-        [PROPERTY_BOOL] = "bool", [PROPERTY_UINT8] = "uint8", [PROPERTY_UINT16] = "uint16", [PROPERTY_UINT32] = "uint32",
-        [PROPERTY_UINT64] = "uint64", [PROPERTY_INT32] = "int32", [PROPERTY_INT64] = "int64", [PROPERTY_SIZE] = "uint64",
-        [PROPERTY_STRING] = "str", [PROPERTY_BACKEND] = "link<memory-backend>", [PROPERTY_CHARDEV] = "str",
-    };
-    return names[type];
-}
-
 static void read_device(struct reader *r, const struct device *d)
 {
     give_bool(r, "realized", d->realized);
@@ -96,7 +86,7 @@ static void read_device(struct reader *r, const struct device *d)
     give_bool(r, "hotpluggable", d->type->hotpluggable);
     for (size_t i = 0; i < d->type->property_count; i++) {
         const struct property *p = &d->type->properties[i];
-        if (!want(r, p->name, object_property_type(p->type)))
+        if (!want(r, p->name, property_type_name(p->type)))
             continue;
         char *text = device_get(d, p);
         switch (p->type) {

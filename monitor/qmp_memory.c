@@ -235,9 +235,19 @@ json_t *qmp_query_balloon(struct machine *machine, const json_t *arguments, stru
     return NULL;
 }
 
+json_t *qmp_balloon(struct machine *machine, const json_t *arguments, struct error **errp)
+{
+    cmd_balloon(machine, NULL, NULL, errp);
+    return NULL;
+}
+
 json_t *qmp_query_ospm(struct machine *machine, const json_t *arguments, struct error **errp)
 {
     const struct mem_hotplug *hotplug = &pc_of(machine)->mem_hotplug;
+    if (!machine->acpi) {
+        error_set(errp, "command is not supported, missing ACPI device");
+        return NULL;
+    }
     json_t *list = json_array();
     for (unsigned i = 0; i < hotplug->slot_count; i++) {
         const struct mem_hotplug_slot *slot = &hotplug->slots[i];

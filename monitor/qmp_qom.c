@@ -109,7 +109,7 @@ static json_t *device_properties(const struct device_type *type)
     json_t *list = json_array();
     for (size_t i = 0; i < type->property_count; i++) {
         const struct property *p = &type->properties[i];
-        json_t *row = json_pack("{s:s,s:s}", "name", p->name, "type", object_property_type(p->type));
+        json_t *row = json_pack("{s:s,s:s}", "name", p->name, "type", property_type_name(p->type));
         bool text = p->type == PROPERTY_STRING || p->type == PROPERTY_BACKEND || p->type == PROPERTY_CHARDEV;
         if (!text && !p->read_only)
             json_object_set_new(row, "default-value", p->type == PROPERTY_BOOL ? json_boolean(p->default_value) : json_integer(p->default_value));

@@ -243,7 +243,7 @@ static void recall(struct readline *r, int step)
 
 // ---- completion: the common start of all candidates; all of them when there is nothing to add
 
-struct candidates { char common[128]; unsigned count; struct readline *r; bool show; };
+struct candidates { char common[512]; unsigned count; struct readline *r; bool show; };
 
 static void candidate(void *opaque, const char *name)
 {
@@ -275,7 +275,7 @@ static void complete(struct readline *r)
     r->complete(r->opaque, before, candidate, &c);
     if (c.count && strlen(c.common) > typed) {
         insert(r, c.common + typed);
-        if (c.count == 1)
+        if (c.count == 1 && !strchr("=,", c.common[strlen(c.common) - 1])) // else something follows
             insert(r, " ");
     } else if (c.count > 1) {
         c.show = true;

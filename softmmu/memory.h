@@ -186,6 +186,6 @@ bool ram_take_dirty(struct address_space *space, struct ram_block *block, uint64
 uint64_t port_read(struct address_space *ports, uint16_t port, unsigned size);
 void port_write(struct address_space *ports, uint16_t port, uint64_t value, unsigned size);
 
-// Text of `info mtree` (tree) and `info mtree -f` (flat view) through print(opaque, "...").
-void address_space_print_tree(struct address_space *space, void (*print)(void *, const char *), void *opaque);
+// Text of `info mtree` (tree; disabled: regions that are, too) and `info mtree -f` (flat view) through print(opaque, "...").
+void address_space_print_tree(struct address_space *space, bool disabled, void (*print)(void *, const char *), void *opaque);
 void address_space_print_flat(struct address_space *space, void (*print)(void *, const char *), void *opaque);

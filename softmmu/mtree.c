@@ -10,6 +10,7 @@
 struct printer {
     void (*print)(void *, const char *);
     void *opaque;
+    bool disabled;                 // those, too
     const struct region **targets; // of aliases, in the order met
     size_t target_count, target_capacity;
 };
@@ -74,6 +75,8 @@ static int by_address(const void *a, const void *b)
 
 static void print_region(struct printer *p, const struct region *region, uint64_t base, unsigned depth)
 {
+    if (!region->enabled && !p->disabled)
+        return;
     print_row(p, region, base, depth);
     size_t count = 0, i = 0;
     for (const struct region *child = region->first_child; child; child = child->next_sibling)
@@ -91,9 +94,9 @@ static void print_region(struct printer *p, const struct region *region, uint64_
     free(children);
 }
 
-void address_space_print_tree(struct address_space *space, void (*print)(void *, const char *), void *opaque)
+void address_space_print_tree(struct address_space *space, bool disabled, void (*print)(void *, const char *), void *opaque)
 {
-    struct printer p = { .print = print, .opaque = opaque };
+    struct printer p = { .print = print, .opaque = opaque, .disabled = disabled };
     char line[256];
     snprintf(line, sizeof(line), "address-space: %s\n", space->root.name);
     print(opaque, line);

@@ -55,8 +55,10 @@ static bool take_answer(struct mem_hotplug_slot *slot)
     bool eject = slot->ost_event == 3 || slot->ost_event == 0x103; // asked for, or begun by the guest itself
     if (!slot->dimm)
         return false;
-    if (slot->ost_event == 1 && slot->ost_status == 0)
+    if (slot->ost_event == 1) {
         slot->acknowledged = true;
+        slot->insertion_status = slot->ost_status;
+    }
     if (!eject || slot->ost_status == 0)
         return false;
     slot->removal = slot->ost_status == 0x84 ? REMOVAL_IN_PROGRESS : REMOVAL_REFUSED;
@@ -244,8 +246,8 @@ const char *mem_hotplug_ost_text(uint32_t event, uint32_t status)
 
 static const struct state_field mem_hotplug_slot_state_fields[] = {
     STATE_FIELD(mem_hotplug_slot, inserting), STATE_FIELD(mem_hotplug_slot, removing), STATE_FIELD(mem_hotplug_slot, ost_event),
-    STATE_FIELD(mem_hotplug_slot, ost_status), STATE_FIELD(mem_hotplug_slot, acknowledged), STATE_FIELD(mem_hotplug_slot, removal),
-    STATE_FIELD(mem_hotplug_slot, removal_event), STATE_FIELD(mem_hotplug_slot, removal_status),
+    STATE_FIELD(mem_hotplug_slot, ost_status), STATE_FIELD(mem_hotplug_slot, acknowledged), STATE_FIELD(mem_hotplug_slot, insertion_status),
+    STATE_FIELD(mem_hotplug_slot, removal), STATE_FIELD(mem_hotplug_slot, removal_event), STATE_FIELD(mem_hotplug_slot, removal_status),
 };
 static STATE_TABLE(mem_hotplug_slot_state);
 

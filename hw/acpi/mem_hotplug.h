@@ -23,7 +23,8 @@ struct mem_hotplug_slot {
     struct pc_dimm *dimm;          // NULL: empty
     bool inserting, removing;      // requests that the guest has not cleared
     uint32_t ost_event, ost_status; // the last ones
-    bool acknowledged;             // the guest said "success" to the insertion of this DIMM
+    bool acknowledged;             // the guest has answered to the insertion of this DIMM
+    uint32_t insertion_status;     // how; 0: "success"
     uint8_t removal;               // enum mem_hotplug_removal
     uint32_t removal_event, removal_status;
 };

@@ -270,3 +270,54 @@ const struct device_type *device_type_find(const struct device_registry *registr
     }
     return NULL;
 }
+
+// ---- help
+
+const char *property_type_name(enum property_type type)
+{
+    static const char *const names[] = {
+        [PROPERTY_BOOL] = "bool", [PROPERTY_UINT8] = "uint8", [PROPERTY_UINT16] = "uint16", [PROPERTY_UINT32] = "uint32",
+        [PROPERTY_UINT64] = "uint64", [PROPERTY_INT32] = "int32", [PROPERTY_INT64] = "int64", [PROPERTY_SIZE] = "uint64",
+        [PROPERTY_STRING] = "str", [PROPERTY_BACKEND] = "link<memory-backend>", [PROPERTY_CHARDEV] = "str",
+    };
+    return names[type];
+}
+
+static void print_type(const struct device_type *t, void (*print)(void *, const char *), void *opaque)
+{
+    char line[240];
+    snprintf(line, sizeof line, "name \"%s\", bus %s, desc \"%s\"\n", t->name, t->bus ? t->bus : "none", t->help);
+    print(opaque, line);
+}
+
+static void print_properties(const struct device_type *t, void (*print)(void *, const char *), void *opaque)
+{
+    char line[240], left[80];
+    snprintf(line, sizeof line, "%s options:\n", t->name);
+    print(opaque, line);
+    for (size_t i = 0; i < t->property_count; i++) {
+        const struct property *p = &t->properties[i];
+        snprintf(left, sizeof left, "%s=<%s>", p->name, property_type_name(p->type));
+        snprintf(line, sizeof line, "  %-29s - %s%s\n", left, p->help ? p->help : "", p->read_only ? " (read-only)" : "");
+        print(opaque, line);
+    }
+}
+
+bool device_help(const struct device_registry *registry, const char *text, void (*print)(void *, const char *), void *opaque)
+{
+    const char *comma = strrchr(text, ','), *last = comma ? comma + 1 : text;
+    size_t length = strcspn(text, ",");
+    bool found = !comma;
+    if (strcmp(last, "help") && strcmp(last, "?"))
+        return false;
+    for (size_t i = 0; i < registry->count; i++) {
+        const struct device_type *t = registry->types[i];
+        if (!comma) {
+            print_type(t, print, opaque);
+        } else if (strlen(t->name) == length && !strncmp(t->name, text, length)) {
+            print_properties(t, print, opaque);
+            found = true;
+        }
+    }
+    return found;
+}

@@ -82,3 +82,7 @@ char *device_get(const struct device *device, const struct property *property);
 // Types that users can name (rows of hw/devices.def are gathered by hw/pc into machine->types).
 struct device_registry { const struct device_type *const *types; size_t count; };
 const struct device_type *device_type_find(const struct device_registry *registry, const char *name);
+// QEMU's name of a property's type ("uint32", "str").
+const char *property_type_name(enum property_type type);
+// "help": prints the types; "DRIVER,...,help": the properties of one ("?" stands for help). False: the text asks for neither.
+bool device_help(const struct device_registry *registry, const char *text, void (*print)(void *, const char *), void *opaque);

@@ -59,6 +59,8 @@ static enum dimm_use use_of(struct pc *pc, const struct pc_dimm *dimm)
 
 // ---- in words
 
+#define DROPPED "the request to remove it ended with a reset; ask again"
+
 static void describe_bytes(char *to, size_t size, uint64_t bytes)
 {
     if (bytes >= MIB)
@@ -67,17 +69,28 @@ static void describe_bytes(char *to, size_t size, uint64_t bytes)
         snprintf(to, size, "%" PRIu64 " KiB", bytes >> 10);
 }
 
-static void describe_refusal(const struct pc_dimm *dimm, char *to, size_t size)
+static void describe_refusal(const struct mem_hotplug_slot *slot, char *to, size_t size)
 {
-    char memmap[32];
+    const struct pc_dimm *dimm = slot->dimm;
+    char memmap[32], answer[80] = "acknowledged, but";
+    if (slot->insertion_status)
+        snprintf(answer, sizeof answer, "answered '%s' (_OST 0x1/0x%x), and", mem_hotplug_ost_text(1, slot->insertion_status), slot->insertion_status);
     describe_bytes(memmap, sizeof memmap, dimm->size / 64);
     const char *why = dimm->addr % MEMORY_BLOCK ? "its address is not a multiple of 128 MiB, in which Linux adds memory" :
                       dimm->size % MEMORY_BLOCK ? "its size is not a multiple of 128 MiB, in which Linux adds memory" : NULL;
     if (why)
-        snprintf(to, size, "acknowledged, but not in the guest's page tables: %s", why);
+        snprintf(to, size, "%s not in the guest's page tables: %s", answer, why);
     else
-        snprintf(to, size, "acknowledged, but not in the guest's page tables: no driver for memory hotplug, or less than %s free "
-                 "for its page descriptors", memmap);
+        snprintf(to, size, "%s not in the guest's page tables: no driver for memory hotplug, or less than %s free for its page descriptors",
+                 answer, memmap);
+}
+
+// What may help who was refused.
+static const char *advice(uint32_t status)
+{
+    if (status >= 0x81 && status <= 0x83)
+        return "; Linux gives back memory that was brought online as 'online_movable'";
+    return status == 1 ? "; a guest that was booting then may agree when it is asked again" : "";
 }
 
 static bool give_removal(struct pc *pc, const struct mem_hotplug_slot *slot, const struct dimm_watch_slot *watch, char *to, size_t size)
@@ -95,12 +108,10 @@ static bool give_removal(struct pc *pc, const struct mem_hotplug_slot *slot, con
         return true;
     case REMOVAL_REFUSED:
         snprintf(to, size, "removal refused by the guest: %s (_OST 0x%x/0x%x)%s", mem_hotplug_ost_text(slot->removal_event, slot->removal_status),
-                 slot->removal_event, slot->removal_status,
-                 slot->removal_status >= 0x81 && slot->removal_status <= 0x83 ?
-                     "; Linux gives back memory that was brought online as 'online_movable'" : "");
+                 slot->removal_event, slot->removal_status, advice(slot->removal_status));
         return true;
     case REMOVAL_DROPPED:
-        snprintf(to, size, "the request to remove it ended with a reset; ask again");
+        snprintf(to, size, DROPPED);
         return true;
     default:
         return false;
@@ -125,7 +136,7 @@ void dimm_state_get(struct machine *machine, const struct pc_dimm *dimm, struct 
         return;
     bool late = slot->acknowledged && clock_now(&machine->clock) - watch->acknowledged_at >= DIMM_PATIENCE_NS;
     if (late)
-        describe_refusal(dimm, state->reason, sizeof state->reason);
+        describe_refusal(slot, state->reason, sizeof state->reason);
     else if (!slot->acknowledged && !mem_hotplug_listened(&pc->mem_hotplug))
         snprintf(state->reason, sizeof state->reason, "the guest does not listen to memory events (no ACPI, or not booted so far)");
 }
@@ -201,7 +212,7 @@ static void event(void *opaque, enum machine_event what, const struct event_deta
     if (what != EVENT_ACPI_OST || details->slot < 0 || details->slot >= MEMORY_SLOTS_MAX)
         return;
     struct dimm_watch_slot *slot = &watch->slots[details->slot];
-    if (details->source == 1 && details->status == 0 && slot->acknowledged_at == CLOCK_NEVER) {
+    if (details->source == 1 && slot->acknowledged_at == CLOCK_NEVER) {
         slot->acknowledged_at = clock_now(&watch->machine->clock);
         slot->mapping_due = slot->acknowledged_at + DIMM_PATIENCE_NS;
     } else if (details->source == 3 || details->source == 0x103) {
@@ -240,9 +251,13 @@ void dimm_watch_asked(struct dimm_watch *watch, const struct pc_dimm *dimm)
 
 void dimm_watch_reset(struct dimm_watch *watch)
 {
+    struct mem_hotplug *hotplug = &pc_of(watch->machine)->mem_hotplug;
     for (unsigned i = 0; i < MEMORY_SLOTS_MAX; i++)
         forget(&watch->slots[i]);
     timer_disarm(&watch->timer);
+    for (unsigned i = 0; i < hotplug->slot_count; i++)
+        if (hotplug->slots[i].removal == REMOVAL_DROPPED)
+            tell(watch->machine, hotplug->slots[i].dimm, "DIMM '%s': " DROPPED, name_of(hotplug->slots[i].dimm));
 }
 
 void dimm_watch_init(struct dimm_watch *watch, struct machine *machine)

@@ -28,6 +28,7 @@ static const struct device_type *const user_types[] = {
 #include "hw/devices.def"
 #undef DEVICE
 };
+const struct device_registry pc_device_types = { .types = user_types, .count = sizeof user_types / sizeof *user_types };
 
 // One vCPU thread, which is also the machine thread: nobody else can be inside generated code.
 // The guest does not go on behind the write that ends it.
@@ -165,7 +166,7 @@ struct machine *pc_new(const struct pc_options *options, struct loop *loop, stru
     m->counted_time = options->engine.icount_shift >= 0;
     m->random_state = options->seed;
     m->state = RUN_STATE_PRELAUNCH;
-    m->registry = (struct device_registry){ .types = user_types, .count = sizeof user_types / sizeof *user_types };
+    m->registry = pc_device_types;
     m->hotplug = &pc_hotplug_ops;
     m->backends = options->backends ? options->backends : backend_list_new();
     m->chardevs = chardevs;

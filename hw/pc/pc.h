@@ -40,6 +40,7 @@ struct pc_options {
     struct screen *screen;           // what a display device draws on
 };
 
+extern const struct device_registry pc_device_types; // that users can name
 // Builds the machine, not yet running; devices of -device are added afterwards by pc_add_device, then pc_start.
 struct machine *pc_new(const struct pc_options *options, struct loop *loop, struct chardev_list *chardevs, struct error **errp);
 void pc_free(struct machine *machine);
@@ -49,13 +50,13 @@ struct device *pc_add_device(struct machine *machine, const char *type, const ch
 // id: or the path /machine/peripheral/ID, /machine/peripheral-anon/device[N].
 // device_del: asks the guest (or fails with a reason). The device goes later.
 bool pc_remove_device(struct machine *machine, const char *id, struct error **errp);
-// Loads the kernel, resets, ready to run. Fails when e.g. the initrd does not fit.
+// Loads the kernel, resets, ready to run. Fails when e.g. the initrd does not fit. Without a kernel the machine is there, but only paused.
 bool pc_start(struct machine *machine, struct error **errp);
 // Runs until REQUEST_QUIT (or shutdown without -no-shutdown). While paused only host events are handled.
 // Returns the exit code.
 int pc_run(struct machine *machine);
 void pc_stop(struct machine *machine);     // pause; EVENT_STOP
-void pc_continue(struct machine *machine); // EVENT_RESUME
+bool pc_continue(struct machine *machine, struct error **errp); // EVENT_RESUME. False: it cannot run (off, or nothing to boot)
 void pc_inject_nmi(struct machine *machine); // on the NMI wire of each local APIC, as a board's button does
 const struct pc_options *pc_options(struct machine *machine); // as they were given
 struct engine *pc_engine(struct machine *machine);

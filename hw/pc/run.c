@@ -13,12 +13,17 @@ void pc_stop(struct machine *m)
     machine_send_event(m, EVENT_STOP, &(struct event_details){ 0 });
 }
 
-void pc_continue(struct machine *m)
+bool pc_continue(struct machine *m, struct error **errp)
 {
+    if (m->state == RUN_STATE_SHUTDOWN)
+        return error_set(errp, "Resetting the Virtual Machine is required");
+    if (!pc_of(m)->boot)
+        return error_set(errp, "there is nothing to run: the machine was started without -kernel (firmware and disks are not there yet)");
     if (m->state == RUN_STATE_RUNNING)
-        return;
+        return true;
     m->state = RUN_STATE_RUNNING;
     machine_send_event(m, EVENT_RESUME, &(struct event_details){ 0 });
+    return true;
 }
 
 static void handle_shutdown(struct pc *pc, bool guest, const char *reason)

@@ -68,15 +68,15 @@ static void build_e820(struct pc *pc)
     pc->rsdp = 0xf5000;
 }
 
-bool pc_start(struct machine *m, struct error **errp)
+// The kernel, and what it finds in memory.
+static bool load_kernel(struct pc *pc, struct error **errp)
 {
-    struct pc *pc = pc_of(m);
-    if (!pc->options.kernel)
-        return error_set(errp, "nothing to boot: this version needs -kernel (firmware and disks are not there yet)");
+    struct machine *m = &pc->machine;
+    struct vga_device *vga = vga_find(m);
+    uint8_t rsdp[RSDP_SIZE];
     if (m->ram_size < (16ull << 20))
         return error_set(errp, "-m: a kernel needs at least 16 MiB of RAM, not %llu bytes", (unsigned long long)m->ram_size);
     build_e820(pc);
-    struct vga_device *vga = vga_find(m);
     if (vga) {
         if (!boot_screen_parse(pc->options.append, &pc->boot_screen, errp) || !boot_screen_fits(&pc->boot_screen, vga, errp))
             return false;
@@ -89,10 +89,18 @@ bool pc_start(struct machine *m, struct error **errp)
                                     .rsdp = m->acpi ? pc->rsdp : 0, .e820 = pc->e820, .e820_count = pc->e820_count,
                                     .screen = vga ? &pc->boot_screen : NULL };
     pc->boot = linux_boot_prepare(&o, errp);
-    if (!pc->boot)
+    return pc->boot && (!m->acpi || acpi_tables_build(pc, rsdp, errp));
+}
+
+bool pc_start(struct machine *m, struct error **errp)
+{
+    struct pc *pc = pc_of(m);
+    if (!pc->options.kernel && !pc->options.paused) {
+        error_set(errp, "nothing to boot: this version needs -kernel (firmware and disks are not there yet)");
+        error_hint(errp, "With -S the machine starts paused, for its monitors only.");
         return false;
-    uint8_t rsdp[RSDP_SIZE];
-    if (m->acpi && !acpi_tables_build(pc, rsdp, errp))
+    }
+    if (pc->options.kernel && !load_kernel(pc, errp))
         return false;
     pc_reset(pc);
     pc->started = true;

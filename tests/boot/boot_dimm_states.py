@@ -117,6 +117,25 @@ def reset_drops_requests():
         assert state(v, 'dimm1'), 'the old request ejected it'
 
 
+def before_boot():
+    """Plugged and asked for before Linux boots: it answers "failure" to both, because it has not found the DIMMs so far; what is really
+    refused has its reason, what is mapped has none, and who asks again gets the DIMM."""
+    with hotplug.Session(vm.emulator(), flavour='cloud-amd64', say=note) as s:
+        v = s.vm = vm.VM(s.emu, [*s.args, '-S'])
+        for line in ('memory +130M', 'memory +128M', 'memory +256M', 'memory -dimm3', 'cont'):
+            s.hmp(line)
+        v.ready()
+        until('refused memory is explained', lambda: state(v, 'dimm1')[1])
+        assert re.fullmatch(r"(answered 'failure, not specified' \(_OST 0x1/0x1\), and|acknowledged, but) not in the guest's page tables: its size "
+                            'is not a multiple of 128 MiB.*', state(v, 'dimm1')[1]), state(v, 'dimm1')
+        assert state(v, 'dimm2') == ('mapped, unused', ''), state(v, 'dimm2')
+        if state(v, 'dimm3'):
+            assert re.search(r'_OST 0x3/0x1\); a guest that was booting then', state(v, 'dimm3')[1]), state(v, 'dimm3')
+            s.hmp('memory -dimm3')
+            assert v.hmp('object_del -w mem3', 30) == '', 'asked again'
+        assert not state(v, 'dimm3')
+
+
 def notices():
     """A terminal is told, above the prompt; a socket is not."""
     with hotplug.Session(vm.emulator(), flavour='cloud-amd64', say=note) as s:
@@ -151,5 +170,6 @@ with session() as run:
     tap.case('a removal refused, by whom and why', refusal, run)
     tap.case('memory SIZE, memory -SIZE', totals, run)
 tap.case('a reset drops requests', reset_drops_requests)
+tap.case('plugged before the guest boots', before_boot)
 tap.case('notices', notices)
 tap.done()

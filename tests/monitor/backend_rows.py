@@ -87,6 +87,7 @@ OURS = (
     (f'{MEMFD},id=x,size=3M,hugetlb=on', "backend 'memory-backend-memfd' memory size must be multiple of 2 MiB", None),
     (f'{MEMFD},{MIB16},hugetlb=on,hugetlbsize=0', "doesn't take value '0'", None),
     (f'{MEMFD},id=x,size=8T,hugetlb=on', 'need 4194304 huge pages of 2 MiB, the host has ', None),
+    (f'{RAM},id=x,size=1000T', '1000 TiB are asked for, the host has ', None),
     (f'{RAM},{MIB16},shar=on', "Did you mean 'share'?", None),
     ('memory-backend-rma,id=x', "Did you mean 'memory-backend-ram'?", None),
 )

@@ -20,6 +20,9 @@ MEMORY = ['-m', '1G,slots=3,maxmem=4G']
 # On a machine with m1 (256 MiB, in the DIMM d1 of slot 0), m2 (256 MiB), big (2 GiB), odd (5 MiB), free: command, phrase.
 ROWS = [
     ('device_add', "Parameter 'driver' is missing"),
+    ('device_add id=x,memdev=m2', "Parameter 'driver' is missing"),
+    ('device_add id=x,memdev=m1,driver=pc-dimm', "can't use already busy memdev: m1"),
+    ('device_add driver=pc-dimm,id=x,memdev=m1', "can't use already busy memdev: m1"),
     ('device_add pc-dimm,id=x', "'memdev' property must be set"),
     ('device_add pc-dimm,id=x,memdev=', "'memdev' property must be set" if not QEMU else ''),
     ('device_add pc-dimm,id=x,memdev=nosuch', "'nosuch' not found"),
@@ -51,7 +54,7 @@ ROWS = [
 OWN = [
     ('device_add pc-dimm,id=1x,memdev=m2', "Parameter 'id' expects an identifier"),
     ('device_add pc-dimm,id=x,memdev=d1', "'d1'"),
-    ('device_del -w d1', 'not found'),
+    ('device_del -w', "Device '-w' not found"),
 ]
 # The same on the command line: options after -m, phrase.
 LINES = [

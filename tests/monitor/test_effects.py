@@ -26,16 +26,16 @@ LINES = {  # a line for each command of the human monitor; {dir}: a directory
     'gpa2hva': 'gpa2hva 0x100000', 'gva2gpa': 'gva2gpa 0x100000', 'memsave': 'memsave 0x100000 16 {dir}/v', 'pmemsave': 'pmemsave 0x100000 16 {dir}/p',
     'qom_list': 'qom_list /objects', 'qom_get': 'qom_get /objects/pc.ram size', 'qom_set': 'qom_set /objects/pc.ram merge false', 'print': 'print/x $rip', 'object_add': 'object_add memory-backend-ram,id=m1,size=128M', 'object_del': 'object_del m1',
     'device_add': 'device_add pc-dimm,id=d1,memdev=m1', 'device_del': 'device_del d1', 'gdbserver': 'gdbserver unix:{dir}/gdb',
-    'memory': 'memory +128M', 'sendkey': 'sendkey a', 'mouse_move': 'mouse_move 3 4', 'mouse_button': 'mouse_button 1',
+    'memory': 'memory +128M', 'balloon': 'balloon 512', 'sendkey': 'sendkey a', 'mouse_move': 'mouse_move 3 4', 'mouse_button': 'mouse_button 1',
 }
-INFOS = {'registers': '-a', 'mtree': '-f'}
+INFOS = {'registers': '-a', 'mtree': '-f -D'}
 REQUESTS = {  # arguments for each command of QMP that needs some
     'screendump': {'filename': '{dir}/b.ppm'}, 'object-add': {'qom-type': 'memory-backend-ram', 'id': 'q1', 'size': 128 << 20},
     'object-del': {'id': 'q1'}, 'device_add': {'driver': 'pc-dimm', 'id': 'e1', 'memdev': 'q1'}, 'device_del': {'id': 'e1'},
     'qom-list': {'path': '/objects'}, 'qom-get': {'path': '/objects/pc.ram', 'property': 'size'},
     'qom-set': {'path': '/objects/pc.ram', 'property': 'merge', 'value': False}, 'device-list-properties': {'typename': 'pc-dimm'},
     'memsave': {'val': 0x100000, 'size': 16, 'filename': '{dir}/v'}, 'pmemsave': {'val': 0x100000, 'size': 16, 'filename': '{dir}/p'},
-    'qom-list-properties': {'typename': 'pc-dimm'},
+    'qom-list-properties': {'typename': 'pc-dimm'}, 'balloon': {'value': 1 << 30},
     'human-monitor-command': {'command-line': 'info status'},
 }
 LAST = ('quit',)  # the machine is gone behind it; keys come late, too: they are let go of by the clock of the host

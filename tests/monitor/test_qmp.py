@@ -235,7 +235,7 @@ def start_of_a_manager(c):
     names = {x['name'] for x in c.cmd('query-commands')}
     mine = {'qmp_capabilities', 'query-commands', 'query-version', 'query-status', 'query-name', 'query-uuid', 'query-kvm', 'query-memory-devices',
             'query-memdev', 'query-memory-size-summary', 'query-acpi-ospm-status', 'query-cpus-fast', 'query-chardev', 'query-machines',
-            'query-current-machine', 'query-hotpluggable-cpus', 'query-balloon', 'object-add', 'object-del', 'device_add', 'device_del', 'qom-list-types', 'device-list-properties',
+            'query-current-machine', 'query-hotpluggable-cpus', 'query-balloon', 'balloon', 'object-add', 'object-del', 'device_add', 'device_del', 'qom-list-types', 'device-list-properties',
             'qom-list', 'qom-get', 'qom-set', 'human-monitor-command', 'stop', 'cont', 'system_reset', 'system_powerdown', 'quit'}
     assert mine <= names, mine - names
     equal(c.cmd('query-version'), c.greeting['QMP']['version'])
@@ -329,6 +329,8 @@ def paths(c):
     equal(c.cmd('qom-get', path='/machine', property='memory'), {'size': 1 << 30, 'slots': 3, 'max-size': 4 << 30})
     equal(c.cmd('qom-get', path='/objects/m1/m1[0]', property='size'), 128 * MIB)
     c.refused('DeviceNotActive', 'No balloon device has been activated', 'query-balloon')
+    c.refused('DeviceNotActive', 'No balloon device has been activated', 'balloon', value=512 * MIB)
+    c.refused('GenericError', "Parameter 'value' is missing", 'balloon')
     c.refused('GenericError', "Property 'pc-dimm.nosuch' not found", 'qom-get', path='d1', property='nosuch')
     c.refused('GenericError', "Property 'memory-backend-ram.nosuch' not found", 'qom-get', path='/objects/m1', property='nosuch')
     c.refused('GenericError', 'cannot change property', 'qom-set', path='/objects/m1', property='size', value=1)
@@ -420,6 +422,14 @@ def refusals():
             c.refused(cls, text, execute, **arguments)
         equal((c.cmd('query-memory-devices'), c.cmd('query-memdev'), c.cmd('qom-list', path='/machine/peripheral')), before)
         c.cmd('device_add', driver='pc-dimm', id='d9', memdev='m9')          # nothing of the refused ones is left in the way
+
+
+def without_acpi():
+    with machine('-machine', 'pc,acpi=off') as v, Client(v.qp) as c:
+        c.refused('GenericError', 'command is not supported, missing ACPI device', 'query-acpi-ospm-status')
+        c.cmd('object-add', qom_type='memory-backend-ram', id='m', size=2 * MIB)
+        c.refused('GenericError', 'memory hotplug is not enabled: missing acpi device or acpi disabled', 'device_add', driver='pc-dimm', memdev='m')
+        equal(c.cmd('query-memory-devices'), [])
 
 
 def other_devices():
@@ -709,7 +719,7 @@ def deaf_listener():
 
 
 tap = Tap()
-for f in (greeting, next_client, several, pretty, quit_ends, signal_ends, places_of_cpus, refusals, other_devices, events_of_states, events_of_a_guest, counted_time,
+for f in (greeting, next_client, several, pretty, quit_ends, signal_ends, places_of_cpus, refusals, without_acpi, other_devices, events_of_states, events_of_a_guest, counted_time,
           slow_reader, long_reply, client_gone, deaf_listener):
     tap.case('qmp: ' + f.__name__.replace('_', ' '), f)
 with machine('-name', 'guest=guest 1,debug-threads=on', '-smp', '2') as shared, Client(shared.qp) as client:

@@ -239,14 +239,30 @@ def others(v):
                  'object_add memory-backend-ram,id=x,size=1G,help'):
         got = v.hmp(line)
         assert re.match(r'(pc-dimm|memory-backend-ram) options:\n', got) and re.search(r'^  (memdev|size)=<', got, re.M), f'{line}: {got}'
+    if not QEMU:
+        equal(v.hmp('device_add pc-dimm,?'), v.hmp('device_add pc-dimm,help'))
     assert 'name "pc-dimm"' in v.hmp('device_add help')
     assert "memory backend: x" not in v.hmp('info memdev')
 
 
 def balloon(v):
     equal(v.hmp('info balloon'), 'Error: No balloon device has been activated')
+    equal(v.hmp('balloon 512'), 'Error: No balloon device has been activated')
     equal(v.hmp('info balloon x'), 'balloon: extraneous characters at the end of line\nTry "help info balloon" for more information')
     equal(v.hmp('info nosuch').split('\n')[0], "unknown command: 'info nosuch'")
+
+
+def buses(v):
+    text = v.hmp('info pci')
+    for words in ('  Bus  0, device   0, function 0:\n    Host bridge: PCI device 8086:1237\n', '    ISA bridge: PCI device 8086:7000\n',
+                  '  Bus  0, device   1, function 3:\n    Bridge: PCI device 8086:7113\n'):
+        assert words in text, f'{words!r} is not in {text}'
+    if not QEMU:
+        assert v.hmp('info roms')
+        tree, all_ = v.hmp('info mtree'), v.hmp('info mtree -D')
+        assert '[disabled]' not in tree and 'alias pam @pc.ram' in all_ and '[disabled]' in all_
+        assert v.hmp('info mtree -x').startswith("Error: info mtree: unknown option '-x'")
+        equal(v.hmp('info mtree -D -f'), v.hmp('info mtree -f'))
 
 
 def helps(v):
@@ -260,6 +276,6 @@ tap = Tap()
 tap.case('qom: host bytes', host_bytes)
 tap.case('qom: saves', saves)
 with vm.VM(EMU, ARGS) as shared:
-    for f in (tree, lists, values, every_value, changes, only_readers, host_addresses, guest_addresses, cpus, others, balloon, helps, tree_follows):
+    for f in (tree, lists, values, every_value, changes, only_readers, host_addresses, guest_addresses, cpus, others, balloon, buses, helps, tree_follows):
         tap.case('qom: ' + f.__name__.replace('_', ' '), f, shared)
 tap.done()

@@ -196,6 +196,11 @@ class Rows:
             while len(self.rows) <= self.y:
                 self.rows.append('')
 
+    def shown(self, text):
+        """The row with the cursor, after that text."""
+        self.feed(text)
+        return self.text()[self.y]
+
     def text(self):
         return [r.replace('\0', '').rstrip() for r in self.rows]
 
@@ -259,6 +264,35 @@ def completion():
         t.ends()
 
 
+COMPLETED = (  # typed, with a tab at its end; the line then
+    ('object_add memory-backend-m', 'object_add memory-backend-memfd,'), ('object_add memory-backend-ram,id=x,pol', 'object_add memory-backend-ram,id=x,policy='),
+    ('device_add pc', 'device_add pc-dimm,'), ('device_add pc-dimm,i', 'device_add pc-dimm,id='), ('device_add pc-dimm,id=x,memd', 'device_add pc-dimm,id=x,memdev='),
+    ('device_add pc-dimm,memdev=', 'device_add pc-dimm,memdev=unused '), ('device_del d', 'device_del dimm1 '), ('object_del -w un', 'object_del -w unused '),
+    ('memory -d', 'memory -dimm1 '), ('help object_d', 'help object_del '), ('info memory-d', 'info memory-devices '), ('help info memory-d', 'help info memory-devices '),
+    ('device_add pc-dimm,memdev=mem', 'device_add pc-dimm,memdev=mem'), ('device_add nosuch,', 'device_add nosuch,'), ('stop ', 'stop '),
+)
+
+
+def completion_of_words():
+    """Ids, types and properties; a backend in use is no memdev; where something must follow there is no blank."""
+    if QEMU:
+        raise Skip('QEMU completes less')
+    with Terminal('-serial', 'none', '-monitor', 'stdio') as t:
+        fcntl.ioctl(t.slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 200, 0, 0))
+        t.raw()
+        for line in ('memory +128M', 'object_add memory-backend-ram,id=unused,size=2M'):
+            t.expect(r'\(qemu\) $')
+            t.send(line + '\r')
+        t.expect(r'size=2M[^(]*\(qemu\) $')
+        for typed, want in COMPLETED:
+            t.send(f'{typed}\t|')
+            t.until(f'{typed}: not {want!r}', lambda: Rows(200).shown('(qemu) ' + t.text) == f'(qemu) {want}|')
+            t.send('\x15')
+            t.expect(r'\(qemu\) $')
+        t.send('quit\r')
+        t.ends()
+
+
 def stop_and_go_on():
     """Ctrl-Z gives the terminal back to the shell, `fg` takes it again."""
     if QEMU:
@@ -285,7 +319,7 @@ def crash_gives_the_terminal_back():
 
 
 tap = Tap()
-for f in (escapes, control_c_is_the_guests, control_c_ends, nographic_default, editing, long_lines, history, completion, stop_and_go_on,
+for f in (escapes, control_c_is_the_guests, control_c_ends, nographic_default, editing, long_lines, history, completion, completion_of_words, stop_and_go_on,
           crash_gives_the_terminal_back):
     tap.case('terminal: ' + f.__name__.replace('_', ' '), f)
 tap.done()

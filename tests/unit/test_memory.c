@@ -307,7 +307,7 @@ static void test_mtree(void)
     region_add(&space.root, &io, 0xfec00000, 0);
     region_set_enabled(&io, false);
     text[0] = 0;
-    address_space_print_tree(&space, collect, NULL);
+    address_space_print_tree(&space, true, collect, NULL);
     const char *expected =
         "address-space: system\n"
         "  0000000000000000-ffffffffffffffff (prio 0, i/o): system\n"
@@ -320,8 +320,11 @@ static void test_mtree(void)
         "memory-region: pc.ram\n"
         "  0000000000000000-0000000000000fff (prio 0, ram): pc.ram\n"
         "\n";
-    if (!tap_ok(!strcmp(text, expected), "info mtree"))
+    if (!tap_ok(!strcmp(text, expected), "info mtree -D"))
         printf("%s", text);
+    text[0] = 0;
+    address_space_print_tree(&space, false, collect, NULL);
+    tap_ok(strstr(text, "device-memory") && !strstr(text, "ioapic"), "info mtree leaves out what is disabled");
     text[0] = 0;
     address_space_print_flat(&space, collect, NULL);
     expected = "FlatView #0\n AS \"system\", root: system\n Root memory region: system\n"
