@@ -297,10 +297,34 @@ def nothing_planted():
     run('-deterministic', *SERIAL, '-record', path + ',every=300000', '-script', write('k', '700000 key a\n'), '-limit-instructions', '1000000')
     status, text = difference(COMMAND + ['-script', path], COMMAND)
     assert status == 1 and 'equal at 700000, different at 700001' in text and 'kbc keyboard.queue' in text, text
+    status, text = difference(COMMAND, COMMAND + ['-script', write('k', 'x key a\n')])
+    assert status == 2 and "'x key a' does not begin with an instruction count" in text, text
     status, text = difference(EMU + BASE + SERIAL, COMMAND)
     assert status == 2 and 'counts mean something only' in text, text
     status, text = difference(COMMAND, EMU + ['-bogus'])
     assert status == 2 and '-bogus' in text, text
+
+
+def endings():
+    """One that ends before the other, runs without an end of their own, words that are no command line."""
+    record = DIR.name + '/left-out'
+    status, text = difference(COMMAND, COMMAND + ['-limit-instructions', '1000100', '-record', record])
+    assert status == 1 and 'equal at 1000100, different at 1000101' in text and 'B does not reach 1000101: exit status 121' in text, text
+    assert not os.path.exists(record), '-record was not left out'
+    status, text = difference(COMMAND, COMMAND + ['-script', write('e', '700001 monitor quit\n')])
+    assert status == 1 and 'B does not reach 700002: exit status 0' in text, text
+    status, text = difference(COMMAND, COMMAND + ['-script', write('e', '1200000 flip rbx.7\n')], '--max', '1000000000000')
+    assert status == 1 and 'equal at 1200000, different at 1200001' in text, f'runs that do not end: {text}'
+    ends = COMMAND + ['-script', write('e', '1200000 monitor quit\n')]
+    status, text = difference(ends, ends)
+    assert status == 0 and 'no difference; both: exit status 0' in text, text
+    status, text = difference(ends, ['sh', '-c', '"$@"; kill -SEGV $$', 'sh', *ends])
+    assert status == 1 and 'A: exit status 0, B: killed by signal 11' in text, text
+    for words, commands in (('No closing quotation', ("a 'b", 'a')), ('an empty command', ('', 'a')), ('cannot run /nowhere', ('/nowhere', '/nowhere'))):
+        p = subprocess.run([TOP + '/scripts/first-difference', *commands], capture_output=True, text=True, timeout=60 * SLOW)
+        assert p.returncode == 2 and words in p.stderr and 'Traceback' not in p.stderr, p.stderr
+    p = subprocess.run([TOP + '/scripts/first-difference', '--help'], capture_output=True, text=True, timeout=60 * SLOW)
+    assert p.returncode == 0 and '--max N' in p.stdout and '--step N' in p.stdout and 'Exit status' in p.stdout, p.stdout
 
 
 # ---- scripts/ktap
@@ -358,7 +382,7 @@ def main():
                      ('scripts that go wrong on the way say where', failing_scripts), ('files that cannot be written', unwritable), ('digests at counts', digest_lines), ('files, and counts that are not reached', files_and_counts), ('info digest is the same', info_digest), ('state is in the digest', state_matters),
                      ('the contract line', contract), ('limits and their exit statuses', limits), ('a recording ended by a signal', signalled), ('pvpanic and -action', panics),
                      ('-action panic=pause', panic_pauses), ('first-difference: a bit of memory', planted_bit),
-                     ('first-difference: a flag', planted_flag), ('first-difference: equal runs, and a wrong one', nothing_planted),
+                     ('first-difference: a flag', planted_flag), ('first-difference: equal runs, and a wrong one', nothing_planted), ('first-difference: runs that end, and some that do not', endings),
                      ('ktap to TAP and JUnit', ktap_results)):
         t.case(name, fn)
     t.done()
