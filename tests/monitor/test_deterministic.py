@@ -369,6 +369,10 @@ def ktap_results():
     assert [(c.get('classname'), c.get('name')) for c in suite][1] == ('boot.math', 'sub')
     passed = LOG.replace('1..3', '1..2').replace('not ok', 'ok')
     assert ktap(passed)[0] == 0, 'all passed'
+    status, out, _ = ktap('KTAP version 1\n1..2\nok 1 a\nOops: 0000\nKTAP version 1\n1..1\nok 1 second\n')
+    assert status == 1 and 'not ok 2 - (1 of 2 planned)' in out and 'ok 3 - second' in out, f'a list that ended too early, and another: {out}'
+    status, out, _ = ktap(LOG.replace('[    1.000001] not ok 1 math\n', '').replace('    1..2\n[    1.000001]     ok 1 add', '    1..3\n[    1.000001]     ok 1 add'))
+    assert status == 1 and 'math.(1 of 3 planned)' in out and 'ok 5 - list.deep.p=1' in out, f'a suite without a result of its own: {out}'
     status, _, err = ktap('nothing here\n')
     assert status == 1 and 'no KTAP' in err
 
