@@ -158,7 +158,7 @@ static bool add_devices(struct session *s, struct error **errp)
 }
 
 static const struct control_commands control_commands = {
-    .monitor = monitor_run, .qmp = qmp_run, .takes_host_time = monitor_takes_host_time, .gdb_check = gdbstub_check_write, .gdb_write = gdbstub_write,
+    .monitor = monitor_run, .qmp = qmp_run, .check_command = monitor_check_script, .gdb_check = gdbstub_check_write, .gdb_write = gdbstub_write,
 };
 
 static bool start(struct session *s, struct error **errp)

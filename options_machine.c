@@ -79,6 +79,8 @@ static bool parse_backend(struct options *o, const char *value, struct error **e
 #if defined(__x86_64__)
     else if (!strcmp(value, "x86_64"))
         o->pc.engine.backend = &tcg_backend_x86_64;
+    else if (!strcmp(value, "x86_64-plain"))
+        o->pc.engine.backend = &tcg_backend_x86_64_plain;
 #endif
     else
         return error_set(errp, "-accel: Parameter 'backend' expects x86_64 (on that host) or interp, not '%s'", value);
@@ -148,7 +150,7 @@ bool option_accel(struct options *o, const char *text, struct error **errp)
     struct option_pairs p;
     if (!strcmp(text, "help")) {
         puts("Accelerators supported:\ntcg\n\nProperties of tcg:\n  backend=x86_64|interp   host code, or the portable interpreter\n  tb-size=MiB             memory for generated code\n"
-             "  split-wx=auto|memfd|file|toggle  how that memory is written\nFor tests (never visible to the guest):\n  max-insns=N             instructions a block\n"
+             "  split-wx=auto|memfd|file|toggle  how that memory is written\nFor tests (never visible to the guest):\n  backend=x86_64-plain    host code without AVX, BMI, LZCNT and POPCNT\n  max-insns=N             instructions a block\n"
              "  one-insn=on             blocks of one instruction\n  chain=off               blocks are never linked\n  flush-every=N           forget all cached mappings every N entries\n  verify=on               check the intermediate code of each block");
         return o->done = true;
     }

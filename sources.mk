@@ -243,7 +243,8 @@ SNAPSHOT_SRCS := \
     snapshot/flip.c \
     snapshot/keys.c \
     snapshot/ram_digest.c \
-    snapshot/run_options.c
+    snapshot/run_options.c \
+    snapshot/script_check.c
 
 GDBSTUB_SRCS := \
     gdbstub/commands.c \

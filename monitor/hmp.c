@@ -98,19 +98,31 @@ static const struct command *find(const struct command *table, size_t count, con
     return NULL;
 }
 
-enum command_effect monitor_effect(const char *line)
+static const struct command *command_of(const char *line)
 {
     char *copy = strdup(line), *rest = copy, *word = next_word(&rest);
     if (word && word[strcspn(word, "/")] && *word != '/')
         word[strcspn(word, "/")] = 0; // x/8xb
     const struct command *command = word ? find(monitor_commands, monitor_command_count, word) : NULL;
     free(copy);
+    return command;
+}
+
+enum command_effect monitor_effect(const char *line)
+{
+    const struct command *command = command_of(line);
     return command ? command->effect : EFFECT_LOOKS;
 }
 
-bool monitor_takes_host_time(bool qmp, const char *line)
+bool monitor_check_script(bool qmp, const char *line, struct error **errp)
 {
-    return (qmp ? qmp_effect(line) : monitor_effect(line)) == EFFECT_KEYS;
+    if (qmp && !qmp_check(line, errp))
+        return false;
+    if (!qmp && !command_of(line))
+        return error_set(errp, "unknown command: '%.*s'", (int)strcspn(line, " \t"), line);
+    if ((qmp ? qmp_effect(line) : monitor_effect(line)) != EFFECT_KEYS)
+        return true;
+    return error_set(errp, "%s: takes the host's time; use key or pointer", line);
 }
 
 static void unknown(const struct output *out, const struct command *table, size_t count, const char *before, const char *word)
@@ -124,11 +136,11 @@ static void unknown(const struct output *out, const struct command *table, size_
         out_printf(out, "did you mean '%s%s'?\n", before, nearest);
 }
 
-static void run(struct machine *machine, const struct command *table, size_t count, const char *before, char *line, const struct output *out)
+static bool run(struct machine *machine, const struct command *table, size_t count, const char *before, char *line, const struct output *out)
 {
     char *word = next_word(&line);
     if (!word)
-        return;
+        return true;
     char *slash = strchr(word, '/'); // x/8xb is x /8xb
     char joined[256];
     if (slash && slash != word) {
@@ -139,28 +151,31 @@ static void run(struct machine *machine, const struct command *table, size_t cou
     const struct command *command = find(table, count, word);
     if (!command) {
         unknown(out, table, count, before, word);
-        return;
+        return false;
     }
     line += strspn(line, " \t");
     if (!*command->arguments && *line) {
         out_printf(out, "%s: extraneous characters at the end of line\nTry \"help %s%s\" for more information\n", word, before, word);
-        return;
+        return false;
     }
     struct error *err = NULL;
-    if (!command->run(machine, line, out, &err) && err)
+    bool ok = command->run(machine, line, out, &err);
+    if (!ok && err)
         out_error(out, err);
+    return ok;
 }
 
-void monitor_run_with(struct machine *machine, const char *text, const struct output *out)
+bool monitor_run_with(struct machine *machine, const char *text, const struct output *out)
 {
     char *line = strdup(text);
-    run(machine, monitor_commands, monitor_command_count, "", line, out);
+    bool ok = run(machine, monitor_commands, monitor_command_count, "", line, out);
     free(line);
+    return ok;
 }
 
-void monitor_run(struct machine *machine, const char *text, void (*print)(void *, const char *), void *opaque)
+bool monitor_run(struct machine *machine, const char *text, void (*print)(void *, const char *), void *opaque)
 {
-    monitor_run_with(machine, text, &(struct output){ .print = print, .opaque = opaque });
+    return monitor_run_with(machine, text, &(struct output){ .print = print, .opaque = opaque });
 }
 
 static void print_to_stderr(void *opaque, const char *text)
@@ -219,6 +234,5 @@ bool cmd_info(struct machine *machine, char *arguments, const struct output *out
         char all[] = "info";
         return cmd_help(machine, all, out, errp);
     }
-    run(machine, monitor_infos, monitor_info_count, "info ", arguments, out);
-    return true;
+    return run(machine, monitor_infos, monitor_info_count, "info ", arguments, out);
 }

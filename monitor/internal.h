@@ -31,13 +31,14 @@ void monitor_spelling(const struct command *command, char name[64]);
 // What can follow the text before the cursor: whole last words, each with its help behind a tab.
 void monitor_complete(struct machine *machine, const char *text, void (*candidate)(void *, const char *), void *to);
 // As monitor_run, with all that commands can use of a monitor.
-void monitor_run_with(struct machine *machine, const char *line, const struct output *out);
+bool monitor_run_with(struct machine *machine, const char *line, const struct output *out);
 void out_error(const struct output *out, struct error *err); // `Error: ...` and its hint; frees it
 void out_printf(const struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_text(void *out, const char *text); // print function for others' callbacks; opaque: const struct output *
 // Of the command of a line, never EFFECT_LINE; an empty line or an unknown command looks.
 enum command_effect monitor_effect(const char *line);
 enum command_effect qmp_effect(const char *line); // the same of a request of QMP, as JSON
+bool qmp_check(const char *line, struct error **errp); // is the text such a request, with arguments that the command takes?
 // Next word of *text (quotes taken off), NULL at the end. Changes the text.
 char *next_word(char **text);
 // Words behind the last argument: says so, in QEMU's words.

@@ -22,12 +22,12 @@ void monitor_free_all(struct machine *machine, struct monitor **list, size_t cou
 struct qmp *qmp_new(struct machine *machine, struct chardev *chardev, bool pretty, struct error **errp);
 bool qmp_available(struct error **errp);
 void qmp_free_all(struct machine *machine, struct qmp **list, size_t count);
-// A command of QMP as a JSON text that was checked when it was recorded; there is no reply.
-void qmp_run(struct machine *machine, const char *line);
-// Run one line; output goes through print. Used by monitors and tests.
-void monitor_run(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
-// Would the line (qmp: as JSON) take effect when the host's clock says so? Scripts have other words for that.
-bool monitor_takes_host_time(bool qmp, const char *line);
+// A command of QMP as a JSON text; there is no reply but the error.
+bool qmp_run(struct machine *machine, const char *line, struct error **errp);
+// Run one line; output goes through print, and so does why it fails (false). Used by monitors and tests.
+bool monitor_run(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
+// May a script have this line (qmp: as JSON)? A command that there is, and one that does not take effect when the host's clock says so.
+bool monitor_check_script(bool qmp, const char *line, struct error **errp);
 // -object and object_add, -device and device_add: "type,name=value,...", or the arguments of the command of QMP as a JSON object.
 struct backend_list;
 bool object_add_text(struct backend_list *list, const char *text, bool command_line, struct error **errp);

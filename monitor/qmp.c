@@ -196,14 +196,23 @@ static enum command_effect effect_of(const struct qmp_command *command, const js
     return monitor_effect(qmp_string(json_object_get(request, "arguments"), "command-line"));
 }
 
+// The command of a request whose arguments it takes, or NULL.
+static const struct qmp_command *command_of(const json_t *request, struct error **errp)
+{
+    const char *name = qmp_string(request, "execute");
+    const struct qmp_command *command = name ? find(name) : NULL;
+    if (!command)
+        error_set(errp, "not a command of QMP");
+    else if (!qmp_check_arguments(command->arguments, json_object_get(request, "arguments"), errp))
+        return NULL;
+    return command;
+}
+
 enum command_effect qmp_effect(const char *line)
 {
     json_t *request = json_loads(line, 0, NULL);
-    const char *name = qmp_string(request, "execute");
-    const struct qmp_command *command = name ? find(name) : NULL;
-    enum command_effect effect = EFFECT_LOOKS;
-    if (command && qmp_check_arguments(command->arguments, json_object_get(request, "arguments"), NULL))
-        effect = effect_of(command, request);
+    const struct qmp_command *command = command_of(request, NULL);
+    enum command_effect effect = command ? effect_of(command, request) : EFFECT_LOOKS;
     json_decref(request);
     return effect;
 }
@@ -398,22 +407,26 @@ struct qmp *qmp_new(struct machine *machine, struct chardev *chardev, bool prett
 
 bool qmp_available(struct error **errp) { return true; }
 
-void qmp_run(struct machine *machine, const char *line)
+bool qmp_check(const char *line, struct error **errp)
+{
+    json_t *request = json_loads(line, 0, NULL);
+    bool ok = command_of(request, errp) != NULL;
+    json_decref(request);
+    return ok;
+}
+
+bool qmp_run(struct machine *machine, const char *line, struct error **errp)
 {
     struct error *err = NULL;
     json_t *request = json_loads(line, 0, NULL), *result = NULL;
-    const json_t *arguments = json_object_get(request, "arguments");
-    const char *name = qmp_string(request, "execute");
-    const struct qmp_command *command = name ? find(name) : NULL;
-    if (command && qmp_check_arguments(command->arguments, arguments, &err))
-        result = command->run(machine, arguments, &err);
-    else if (!command)
-        error_set(&err, "not a command of QMP");
-    if (err)
-        warn_report("%s: %s", line, err->message);
+    const struct qmp_command *command = command_of(request, &err);
+    if (command)
+        result = command->run(machine, json_object_get(request, "arguments"), &err);
+    bool ok = !err;
+    error_propagate(errp, err);
     json_decref(result);
     json_decref(request);
-    error_free(err);
+    return ok;
 }
 
 void qmp_free_all(struct machine *machine, struct qmp **list, size_t count)
@@ -455,9 +468,14 @@ void qmp_free_all(struct machine *machine, struct qmp **list, size_t count)
 {
 }
 
-void qmp_run(struct machine *machine, const char *line)
+bool qmp_run(struct machine *machine, const char *line, struct error **errp)
 {
-    warn_report("%s: QMP is not in this build", line);
+    return qmp_available(errp);
+}
+
+bool qmp_check(const char *line, struct error **errp)
+{
+    return qmp_available(errp);
 }
 
 enum command_effect qmp_effect(const char *line)

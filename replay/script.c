@@ -10,6 +10,7 @@
 #include "util/nearest.h"
 
 #define MAX_PORTS 4
+#define DIGEST_DIGITS 32
 
 static const char *const kinds[SCRIPT_KINDS] = { "serial", "break", "key", "pointer", "monitor", "qmp", "digest", "flip", "contract", "gdb", "end" };
 static const struct { char letter, byte; } escapes[] = {
@@ -65,6 +66,11 @@ static bool read_port(const char *text, unsigned *port)
     return true;
 }
 
+static bool is_digest(const char *text)
+{
+    return strspn(text, "0123456789abcdef") == DIGEST_DIGITS && !text[DIGEST_DIGITS];
+}
+
 static bool read_kind(struct script_event *e, const char *word, struct error **errp)
 {
     for (int i = 0; i < SCRIPT_KINDS; i++) {
@@ -92,7 +98,11 @@ static bool read_rest(struct script_event *e, char *rest, struct error **errp)
     e->length = strlen(rest);
     switch (e->kind) {
     case SCRIPT_SERIAL:
+        if (!*rest)
+            return error_set(errp, "serial: a text must follow");
         return unescape(e->text, &e->length, &bad) || error_set(errp, "unknown escape '%.4s' (known: \\n \\r \\t \\\\ \\\" \\e \\0 \\xHH)", bad);
+    case SCRIPT_DIGEST:
+        return is_digest(rest) || error_set(errp, "digest %s: expected 32 hexadecimal digits", rest);
     case SCRIPT_BREAK:
         return !*rest || read_port(rest, &e->port) || error_set(errp, "break %s: expected a port, 0 to %d", rest, MAX_PORTS - 1);
     case SCRIPT_END:
@@ -105,21 +115,41 @@ static bool read_rest(struct script_event *e, char *rest, struct error **errp)
     }
 }
 
+// Decimal (also with zeros before it), or hexadecimal after 0x. *text: what follows, blanks skipped.
+static bool read_count(char **text, uint64_t *count, struct error **errp)
+{
+    char *line = *text, *end;
+    bool hex = line[0] == '0' && (line[1] == 'x' || line[1] == 'X');
+    errno = 0;
+    *count = strtoull(line, &end, hex ? 16 : 10);
+    if (!isdigit((unsigned char)*line) || (*end && *end != ' ' && *end != '\t') || errno)
+        return error_set(errp, "'%.*s': expected an instruction count", (int)strcspn(line, " \t"), line);
+    *text = end + strspn(end, " \t");
+    return **text || error_set(errp, "%.*s: an event must follow", (int)strcspn(line, " \t"), line);
+}
+
+// Does the event fit behind those before it?
+static bool check_order(const struct script *s, uint64_t count, struct error **errp)
+{
+    const struct script_event *last = s->count ? &s->events[s->count - 1] : NULL;
+    if (last && last->kind == SCRIPT_END)
+        return error_set(errp, "nothing can come after 'end'");
+    if (last && count < last->count)
+        return error_set(errp, "count %llu comes after %llu", (unsigned long long)count, (unsigned long long)last->count);
+    return true;
+}
+
 static bool read_line(struct script *s, char *line, unsigned number, struct error **errp)
 {
     struct script_event e = { .line = number };
-    char *end;
-    line[strcspn(line, "\r\n")] = 0;
+    for (size_t n = strlen(line); n && (line[n - 1] == '\n' || line[n - 1] == '\r'); n--)
+        line[n - 1] = 0;
     line += strspn(line, " \t");
     if (!*line || *line == '#')
         return true;
-    errno = 0;
-    e.count = strtoull(line, &end, 0);
-    if (!isdigit((unsigned char)*line) || (*end != ' ' && *end != '\t') || errno)
-        return error_set(errp, "'%.*s': expected an instruction count", (int)strcspn(line, " \t"), line);
-    if (s->count && e.count < s->events[s->count - 1].count)
-        return error_set(errp, "count %llu comes after %llu", (unsigned long long)e.count, (unsigned long long)s->events[s->count - 1].count);
-    char *word = end + strspn(end, " \t"), *rest = word + strcspn(word, " \t");
+    if (!read_count(&line, &e.count, errp) || !check_order(s, e.count, errp))
+        return false;
+    char *word = line, *rest = word + strcspn(word, " \t");
     if (*rest)
         *rest++ = 0;
     if (!read_kind(&e, word, errp) || !read_rest(&e, rest, errp)) {
@@ -151,6 +181,8 @@ bool script_read(struct script *s, const char *path, struct error **errp)
             error_propagate(errp, why);
         }
     }
+    if (ok && ferror(f))
+        ok = error_set(errp, "cannot read '%s': %s", path, strerror(errno));
     free(line);
     fclose(f);
     if (!ok)

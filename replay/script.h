@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Input at instruction counts, as text: what -script reads and -record writes. A line is `COUNT EVENT`; empty lines and lines
-// that begin with # are skipped. Counts never fall. Events:
+// that begin with # are skipped. Counts never fall; they are decimal, or hexadecimal after 0x. Events:
 //
 //     serial TEXT       the text arrives at serial port 0 (serial1.. at others); C escapes: \n \r \t \\ \" \e \0 \xHH
 //     break [PORT]      a break arrives at a serial port

@@ -49,6 +49,7 @@ struct control {
     char seen[MAX_STOP_TEXT];
     size_t seen_count;
     bool differs;
+    bool lost;                      // a file could not be written
     bool end_waits;                 // end_is_near has put the end off
     bool look;                      // an event asks for something that its owner does before the guest goes on
 };
@@ -108,13 +109,25 @@ static void print_value(void *opaque, const char *line)
     fprintf(l->out, "state %llu %s\n", (unsigned long long)l->count, line);
 }
 
+// What cannot be written down (a full disk) ends the run: a part of it is worth nothing.
+static void flush(struct control *c, FILE *out)
+{
+    struct error *why = NULL;
+    if (c->lost || run_file_flush(&c->files, out, c->options, &why))
+        return;
+    c->lost = true;
+    error_report(why);
+    error_free(why);
+    quit(c, 1, "a file cannot be written");
+}
+
 static void print_digest(struct control *c, FILE *out, uint64_t count)
 {
     struct digest_lines l = { out, count };
     digest_machine(c->machine, print_part, &l, NULL);
     if (c->options->digest_full)
         digest_describe(c->machine, print_value, &l);
-    fflush(out);
+    flush(c, out);
 }
 
 static void digests_due(struct control *c, uint64_t count)
@@ -135,7 +148,7 @@ static void record_event(struct control *c, const struct script_event *e)
     if (!c->files.record)
         return;
     script_write(c->files.record, e);
-    fflush(c->files.record);
+    flush(c, c->files.record);
 }
 
 static void checkpoint_due(struct control *c, uint64_t count)
@@ -193,6 +206,28 @@ static void print_output(void *opaque, const char *text)
     fputs(text, stderr);
 }
 
+// A command of a script.
+static void command(struct control *c, const struct script_event *e)
+{
+    struct error *why = NULL;
+    bool ran = c->machine->state == RUN_STATE_RUNNING;
+    if (e->kind == SCRIPT_QMP ? !c->commands.qmp(c->machine, e->text, &why) : !c->commands.monitor(c->machine, e->text, print_output, NULL))
+        warn_report("-script %s:%u: '%s' has failed%s%s", c->options->script, e->line, e->text, why ? ": " : "", why ? why->message : "");
+    error_free(why);
+    bool more = c->next < c->script.count && c->script.events[c->next].count <= now(c);
+    if (ran && c->machine->state != RUN_STATE_RUNNING && !more)
+        warn_report("-script %s:%u: the guest stands still at count %llu, and the count with it: only another monitor's 'cont' can let it go on",
+                    c->options->script, e->line, (unsigned long long)now(c));
+}
+
+static void flip(struct control *c, const struct script_event *e)
+{
+    struct error *why = NULL;
+    if (!flip_bit(c->machine, e->text, &why))
+        warn_report("-script %s:%u: flip %s: %s", c->options->script, e->line, e->text, error_message(why));
+    error_free(why);
+}
+
 static void apply(struct control *c, const struct script_event *e, const struct pending *live)
 {
     uint32_t before = atomic_load(&c->machine->requests);
@@ -201,7 +236,7 @@ static void apply(struct control *c, const struct script_event *e, const struct 
     case SCRIPT_BREAK: chardev_gate_break(c->chardevs, e->port); break;
     case SCRIPT_KEY: keys_press(&c->sink, e->text); break;
     case SCRIPT_POINTER: pointer_move(&c->sink, e->text); break;
-    case SCRIPT_FLIP: flip_bit(c->machine, e->text); break;
+    case SCRIPT_FLIP: flip(c, e); break;
     case SCRIPT_DIGEST: check_digest(c, e); return;
     case SCRIPT_CONTRACT: check_contract(c, e); return;
     case SCRIPT_END: quit(c, e->status, "end of the recording"); return;
@@ -209,10 +244,8 @@ static void apply(struct control *c, const struct script_event *e, const struct 
     default:
         if (live && live->run)
             live->run(live->client, e->text);
-        else if (e->kind == SCRIPT_QMP)
-            c->commands.qmp(c->machine, e->text);
         else
-            c->commands.monitor(c->machine, e->text, print_output, NULL);
+            command(c, e);
         c->look |= c->machine->state != RUN_STATE_RUNNING || (atomic_load(&c->machine->requests) & ~before);
     }
     record_event(c, e);
@@ -412,36 +445,6 @@ static void watch_text(void *opaque, uint8_t byte)
 
 // ---- life
 
-// What can be known to be wrong before the run.
-static bool check_script(struct control *c, struct error **errp)
-{
-    for (size_t i = 0; i < c->script.count; i++) {
-        const struct script_event *e = &c->script.events[i];
-        struct error *why = NULL;
-        bool port = e->kind == SCRIPT_SERIAL || e->kind == SCRIPT_BREAK;
-        if (port && !chardev_gate_exists(c->chardevs, e->port))
-            error_set(&why, "there is no serial port %u", e->port);
-        else if (e->kind == SCRIPT_KEY)
-            keys_check(e->text, &why);
-        else if (e->kind == SCRIPT_POINTER)
-            pointer_check(e->text, &why);
-        else if ((e->kind == SCRIPT_MONITOR || e->kind == SCRIPT_QMP) && c->commands.takes_host_time(e->kind == SCRIPT_QMP, e->text))
-            error_set(&why, "%s: takes the host's time; use key or pointer", e->text);
-        else if (e->kind == SCRIPT_GDB)
-            c->commands.gdb_check(c->machine, e->text, &why);
-        else if (e->kind == SCRIPT_FLIP)
-            flip_check(e->text, &why);
-        else if (e->kind == SCRIPT_DIGEST)
-            digest_supported(&why);
-        if (why) {
-            error_prefix(&why, "%s:%u: ", c->options->script, e->line);
-            error_propagate(errp, why);
-            return false;
-        }
-    }
-    return true;
-}
-
 struct control *control_new(const struct run_options *o, const struct pc_options *pc, struct chardev_list *chardevs, struct error **errp)
 {
     struct control *c = calloc(1, sizeof *c);
@@ -470,8 +473,10 @@ bool control_attach(struct control *c, struct machine *m, const struct control_c
     if (m->input)
         c->sink = input_get_sink(m->input);
     c->commands = *commands;
-    if (!check_script(c, errp))
+    if (!script_check(&c->script, &(struct script_place){ m, c->chardevs, &c->commands }, o->script, errp))
         return false;
+    if (!c->end && c->script.count && c->script.events[0].kind == SCRIPT_CONTRACT)
+        warn_report("-script %s: this recording has no end (the run was killed): the replay goes on behind it, on its own", o->script);
     if (o->stop_text && (!*o->stop_text || strlen(o->stop_text) > MAX_STOP_TEXT))
         return error_set(errp, "-stop-text: a text of 1 to %d characters is needed", MAX_STOP_TEXT);
     if (o->stop_text && !pc_watch_serial(m, watch_text, c))
@@ -545,7 +550,7 @@ int control_end(struct control *c, int status, bool by_signal)
     // A signal may have come while the guest's clock stood still between two jumps: no boundary has that state.
     record_event(c, &(struct script_event){ .count = count, .kind = SCRIPT_END, .status = status, .text = hex,
                                             .length = by_signal ? 0 : strlen(hex) });
-    return status;
+    return c->lost && !c->differs ? 1 : status;
 }
 
 void control_free(struct control *c)

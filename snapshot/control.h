@@ -52,11 +52,11 @@ void run_options_release(struct run_options *o);
 // Before the machine: reads the script, puts the gate in front of the guest's input if one is needed.
 struct control *control_new(const struct run_options *options, const struct pc_options *pc, struct chardev_list *chardevs, struct error **errp);
 // What scripts need of the layers beside and above: what runs a line of the human monitor (monitor_run), and of QMP (qmp_run), and
-// which of them take the host's time; what GDB wrote.
+// what says that a script may have it; what GDB wrote.
 struct control_commands {
-    void (*monitor)(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
-    void (*qmp)(struct machine *machine, const char *line);
-    bool (*takes_host_time)(bool qmp, const char *line);
+    bool (*monitor)(struct machine *machine, const char *line, void (*print)(void *, const char *), void *opaque);
+    bool (*qmp)(struct machine *machine, const char *line, struct error **errp);
+    bool (*check_command)(bool qmp, const char *line, struct error **errp);
     bool (*gdb_check)(struct machine *machine, const char *text, struct error **errp);
     bool (*gdb_write)(struct machine *machine, const char *text);
 };

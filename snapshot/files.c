@@ -44,6 +44,15 @@ bool run_files_open(struct run_files *f, const struct run_options *o, struct err
     return !o->record || (f->record = open_out("record", o->record, errp)) != NULL;
 }
 
+bool run_file_flush(const struct run_files *f, FILE *file, const struct run_options *o, struct error **errp)
+{
+    if (!fflush(file) && !ferror(file))
+        return true;
+    const char *option = file == f->record ? "record" : file == f->at && o->digest_at_count ? "digest-at" : "digest-every";
+    const char *path = file == f->record ? o->record : file == f->at && o->digest_at_file ? o->digest_at_file : o->digest_every_file;
+    return error_set(errp, "-%s: cannot write '%s': %s", option, file == stdout ? "standard output" : path, strerror(errno));
+}
+
 static void close_out(FILE *f)
 {
     if (f && f != stdout)

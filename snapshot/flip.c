@@ -43,17 +43,25 @@ bool flip_check(const char *text, struct error **errp)
     return find(text).kind != NOWHERE || error_set(errp, "flip %s: expected ADDRESS.BIT, REGISTER.BIT or a flag", text);
 }
 
-void flip_bit(struct machine *machine, const char *text)
+static bool flip_memory(struct machine *machine, const struct place *p)
+{
+    uint8_t byte;
+    if (!physical_read(&machine->memory, p->where, &byte, 1))
+        return false;
+    byte ^= (uint8_t)(1u << p->bit);
+    return physical_write(&machine->memory, p->where, &byte, 1);
+}
+
+bool flip_bit(struct machine *machine, const char *text, struct error **errp)
 {
     struct place p = find(text);
     struct x86_cpu *cpu = pc_cpu(machine, 0);
-    uint8_t byte;
     if (p.kind == FLAG) {
         cpu_set_eflags(cpu, cpu_get_eflags(cpu) ^ p.where);
     } else if (p.kind == REGISTER) {
         cpu->regs[p.where] ^= 1ull << p.bit;
-    } else if (p.kind == MEMORY && physical_read(&machine->memory, p.where, &byte, 1)) {
-        byte ^= (uint8_t)(1u << p.bit);
-        physical_write(&machine->memory, p.where, &byte, 1);
+    } else if (p.kind == MEMORY && !flip_memory(machine, &p)) {
+        return error_set(errp, "there is no memory at this address");
     }
+    return true;
 }

@@ -15,16 +15,18 @@
 #define DEFAULT_SEED 1
 #define DETERMINISTIC_DATE 1767225600ll // 2026-01-01T00:00:00
 
-// Next word of a comma list into a buffer; false at the end.
+// Next word of a comma list into a buffer (a doubled comma is one of its own); false at the end.
 static bool next(const char **text, char *word, size_t size)
 {
-    size_t n = strcspn(*text, ",");
-    if (!**text)
+    const char *p = *text;
+    size_t n = 0;
+    if (!*p)
         return false;
-    size_t take = n < size ? n : size - 1;
-    memcpy(word, *text, take);
-    word[take] = 0;
-    *text += n + ((*text)[n] == ',');
+    for (; *p && (*p != ',' || p[1] == ','); p += 1 + (*p == ','))
+        if (n < size - 1)
+            word[n++] = *p;
+    word[n] = 0;
+    *text = p + (*p == ',');
     return true;
 }
 
@@ -43,13 +45,17 @@ static bool count_value(const char *option, const char *word, uint64_t *out, str
     return error_set(errp, "-%s: '%s' is not a number of instructions from 1 on", option, word);
 }
 
+static bool file_value(const char *option, const char *name, char **file, struct error **errp)
+{
+    free(*file);
+    *file = strdup(name);
+    return *name || error_set(errp, "-%s: file= needs a name", option);
+}
+
 static bool digest_word(struct run_options *o, const char *option, const char *word, char **file, struct error **errp)
 {
-    if (value_of(word, "file")) {
-        free(*file);
-        *file = strdup(value_of(word, "file"));
-        return **file || error_set(errp, "-%s: file= needs a name", option);
-    }
+    if (value_of(word, "file"))
+        return file_value(option, value_of(word, "file"), file, errp);
     if (value_of(word, "full")) {
         if (!parse_bool(value_of(word, "full"), &o->digest_full, NULL))
             return error_set(errp, "-%s: Parameter 'full' expects 'on' or 'off', not '%s'", option, value_of(word, "full"));
@@ -62,7 +68,7 @@ bool run_option_digest_at(struct run_options *o, const char *text, struct error 
 {
     char word[1024];
     while (next(&text, word, sizeof word)) {
-        if (*word < '0' || *word > '9') {
+        if (strchr(word, '=')) {
             if (!digest_word(o, "digest-at", word, &o->digest_at_file, errp))
                 return false;
             continue;
@@ -152,8 +158,8 @@ bool run_option_record(struct run_options *o, const char *text, struct error **e
     char word[1024];
     if (!next(&text, word, sizeof word))
         return error_set(errp, "-record: a file is needed");
-    free(o->record);
-    o->record = strdup(value_of(word, "file") ? value_of(word, "file") : word);
+    if (!file_value("record", value_of(word, "file") ? value_of(word, "file") : word, &o->record, errp))
+        return false;
     o->record_every = DEFAULT_CHECKPOINT;
     while (next(&text, word, sizeof word)) {
         const char *every = value_of(word, "every"), *pace = value_of(word, "pace");

@@ -69,4 +69,5 @@ struct tcg_backend {
     // head.backend_state of each vCPU points to `state`.
     void (*disassemble_note)(void *state, const struct tcg_block *block, FILE *out); // optional extra for out_asm
 };
-extern const struct tcg_backend tcg_backend_x86_64, tcg_backend_interp;
+// plain: code as for a host without AVX, BMI, LZCNT and POPCNT, to test on one that has them.
+extern const struct tcg_backend tcg_backend_x86_64, tcg_backend_x86_64_plain, tcg_backend_interp;

@@ -47,6 +47,11 @@ uint8_t acpi_checksum(const uint8_t *data, size_t size)
     return (uint8_t)-sum;
 }
 
+void acpi_put_creator(uint8_t *table)
+{
+    memcpy(table + 28, "RMJT\1\0\0\0", 8);
+}
+
 size_t acpi_table_begin(struct buffer *b, const char *signature, unsigned revision, const char *oem_table)
 {
     put_align16(b);
@@ -58,8 +63,8 @@ size_t acpi_table_begin(struct buffer *b, const char *signature, unsigned revisi
     put(b, "RAMJET", 6);
     put(b, oem_table, 8);
     put32(b, 1);
-    put(b, "RMJT", 4);
-    put32(b, 1);
+    put_zeros(b, 8);
+    acpi_put_creator(b->data + at);
     return at;
 }
 

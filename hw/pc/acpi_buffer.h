@@ -22,3 +22,5 @@ uint8_t acpi_checksum(const uint8_t *data, size_t size);
 // Start a table (16-byte aligned) and return where it is; end fills in length and checksum.
 size_t acpi_table_begin(struct buffer *b, const char *signature, unsigned revision, const char *oem_table);
 void acpi_table_end(struct buffer *b, size_t at);
+// Who made the table, in its header.
+void acpi_put_creator(uint8_t *table);

@@ -14,11 +14,14 @@
 #include "hw/pc/srat.h"
 #include "util/error.h"
 
+// Compiled AML names its compiler and that one's version: not here, or builds of two systems would have two digests.
 static size_t put_compiled(struct buffer *b, const uint8_t *aml, size_t size)
 {
     put_align16(b);
     size_t at = b->size;
     put(b, aml, size);
+    acpi_put_creator(b->data + at);
+    acpi_table_end(b, at);
     return at;
 }
 

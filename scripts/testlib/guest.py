@@ -178,7 +178,7 @@ def kernel(flavour='amd64', suite=None):
 
 
 # Modules that tests load into the guest: kept when the kernel is unpacked.
-MODULES = ('psmouse',)
+MODULES = ('psmouse', 'pvpanic', 'pvpanic-mmio')
 
 
 def _unpack(deb, where):

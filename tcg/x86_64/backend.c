@@ -11,6 +11,24 @@
 
 // ---- life
 
+// Vector ops and CRC32 are the host's own instructions: without these bits of CPUID 1, ECX there is no generated code.
+static bool check_host(struct error **errp)
+{
+    static const struct { unsigned bit; const char *name; } needed[] = {
+        { 0, "SSE3" }, { 1, "PCLMULQDQ" }, { 9, "SSSE3" }, { 19, "SSE4.1" }, { 20, "SSE4.2" }, { 25, "AES" },
+    };
+    unsigned a, b, c = 0, d;
+    __get_cpuid(1, &a, &b, &c, &d);
+    for (unsigned i = 0; i < sizeof needed / sizeof *needed; i++) {
+        if (c >> needed[i].bit & 1)
+            continue;
+        error_set(errp, "x86_64 backend: this host's processor has no %s", needed[i].name);
+        error_hint(errp, "-accel tcg,backend=interp runs on any host");
+        return false;
+    }
+    return true;
+}
+
 static void detect_host(struct x86_state *e)
 {
     unsigned a, b, c, d;
@@ -39,8 +57,10 @@ static void assign_homes(struct x86_state *e)
     }
 }
 
-static void *x86_new(const struct ir_target *target, struct code_buffer *buffer, struct error **errp)
+static void *new_state(const struct ir_target *target, struct code_buffer *buffer, bool plain, struct error **errp)
 {
+    if (!check_host(errp))
+        return NULL;
     if (target->global_count > X86_MAX_GLOBALS) {
         error_set(errp, "x86_64 backend: %u globals are too many", target->global_count);
         return NULL;
@@ -52,7 +72,8 @@ static void *x86_new(const struct ir_target *target, struct code_buffer *buffer,
     }
     e->target = target;
     e->buffer = buffer;
-    detect_host(e);
+    if (!plain)
+        detect_host(e);
     assign_homes(e);
     if (!stubs_emit(e)) {
         error_set(errp, "x86_64 backend: a code buffer of %zu bytes is too small", buffer->size);
@@ -60,6 +81,16 @@ static void *x86_new(const struct ir_target *target, struct code_buffer *buffer,
         return NULL;
     }
     return e;
+}
+
+static void *x86_new(const struct ir_target *target, struct code_buffer *buffer, struct error **errp)
+{
+    return new_state(target, buffer, false, errp);
+}
+
+static void *plain_new(const struct ir_target *target, struct code_buffer *buffer, struct error **errp)
+{
+    return new_state(target, buffer, true, errp);
 }
 
 static void x86_free(void *state) { free(state); }
@@ -243,14 +274,6 @@ static void __attribute__((noreturn, target("general-regs-only"))) x86_leave(voi
     __builtin_unreachable();
 }
 
-const struct tcg_backend tcg_backend_x86_64 = {
-    .name = "x86_64",
-    .new = x86_new,
-    .free = x86_free,
-    .emit = x86_emit,
-    .release = x86_release,
-    .link = edges_link,
-    .unlink = edges_unlink,
-    .enter = x86_enter,
-    .leave = x86_leave,
-};
+#define BACKEND(NAME, NEW) { .name = NAME, .new = NEW, .free = x86_free, .emit = x86_emit, .release = x86_release, .link = edges_link, \
+                             .unlink = edges_unlink, .enter = x86_enter, .leave = x86_leave }
+const struct tcg_backend tcg_backend_x86_64 = BACKEND("x86_64", x86_new), tcg_backend_x86_64_plain = BACKEND("x86_64-plain", plain_new);

@@ -20,7 +20,7 @@ from testlib.gdbremote import Remote  # noqa: E402
 
 EMU = vm.emulator()
 SLOW = float(os.environ.get('RAMJET_SLOW') or 1)
-NAMES = ('do_sys_openat2', 'jiffies_64', 'linux_banner', '_text', '_etext', 'handle_irq_event', 'ksys_read')
+NAMES = ('asm_sysvec_apic_timer_interrupt', 'do_sys_openat2', 'jiffies_64', 'linux_banner', '_text', '_etext', 'handle_irq_event', 'ksys_read')
 LIST = 'grep -E " (%s)$" /proc/kallsyms' % '|'.join(NAMES)
 
 
@@ -159,6 +159,75 @@ def watch_and_steps(v, path, s):
     v.run('true')
 
 
+# Steps until one of them is the delivery of an interrupt: it ends at the handler's first instruction, and the stack says where it came from.
+STEPS = '''set $n = 0
+set $before = 0
+while $pc != %(entry)#x && $n < 50000
+  set $before = $pc
+  stepi
+  set $n = $n + 1
+end
+printf "INTERRUPTED %%d %%d\\n", $pc == %(entry)#x, *(long*)$rsp == $before
+tbreak *$before
+continue
+printf "RETURNED %%d\\n", $pc == $before
+'''
+
+
+def step_into_interrupt(v, path, s):
+    script = v.dir + '/steps'
+    with open(script, 'w') as f:
+        f.write(STEPS % {'entry': s['asm_sysvec_apic_timer_interrupt']})
+    v.send("timeout 2 sh -c 'while :; do :; done'; echo LOOP''DONE\n")
+    time.sleep(0.2 * SLOW)
+    seen(Gdb(path, 'maintenance packet Qqemu.sstep=0x1', 'source ' + script, 'detach').end(), 'INTERRUPTED 1 1', 'RETURNED 1', 'detached')
+    running(v)
+    v.expect('LOOPDONE')
+
+
+def symbol_file(v, s):
+    """The kernel's functions that open something, by name, for gdb; there is no other information in it, and no code."""
+    text = v.run("grep -i ' t .*open' /proc/kallsyms | grep -v '\\['", 60)
+    rows = sorted((int(m[1], 16), m[2]) for m in re.finditer(r'^([0-9a-f]{16}) [tT] ([A-Za-z_]\w*)\r?$', text, re.M))
+    rows = [r for r in rows if s['_text'] <= r[0] < s['_etext']]
+    assert len(rows) > 100, len(rows)
+    with open(v.dir + '/k.s', 'w') as f:
+        f.write('.section .ktext, "ax", @nobits\nbegin:\n' + ''.join(f'.globl {n}\n.type {n}, @function\n.set {n}, begin + {a - s["_text"]}\n' for a, n in dict((n, (a, n)) for a, n in rows).values())
+                + f'.skip {s["_etext"] - s["_text"]}\n')
+    subprocess.run(['as', '-o', v.dir + '/k.o', v.dir + '/k.s'], check=True)
+    subprocess.run(['ld', '-e', '0', f'--section-start=.ktext={s["_text"]:#x}', '-o', v.dir + '/vmlinux', v.dir + '/k.o'], check=True, stderr=subprocess.DEVNULL)
+    return v.dir + '/vmlinux'
+
+
+def named(v, path, s):
+    """With the kernel's symbols: a breakpoint by name, and who called (the kernel has no frame pointers: its caller, no further)."""
+    g = Gdb(path, 'symbol-file ' + symbol_file(v, s), 'break do_sys_openat2', 'c', 'bt 2', 'finish', 'info symbol $pc', 'delete', 'detach')
+    end = time.time() + 60 * SLOW
+    while g.p.poll() is None and time.time() < end:
+        if 'running' in v.hmp('info status'):
+            v.send('cat /proc/version\n')
+        time.sleep(0.2)
+    seen(g.end(), r'^Thread \d hit Breakpoint 1, .* in do_sys_openat2 \(\)', r'^#0 .* in do_sys_openat2 \(\)', r'^#1 .* in (do_sys_open|__\w*sys_open\w*) \(\)',
+         r'(do_sys_open|__\w*sys_open\w*) \+ \d+ in section .ktext', 'detached')
+    running(v)
+
+
+def same_registers(v, path, s):
+    """gdb's info registers and the monitor's."""
+    out = Gdb(path, 'info registers', 'monitor info registers', 'detach').end()
+    ours = {m[1]: int(m[2], 16) for m in re.finditer(r'^(\w+) +(0x[0-9a-f]+) ', out, re.M)}
+    names = {**{n: n for n in ('r8', 'r9')}, **{f'r{i}': f'r{i}' for i in range(10, 16)}, **{n: n for n in ('rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rbp', 'rsp', 'rip')},
+             **{n: n for n in ('cr0', 'cr2', 'cr3', 'cr4', 'efer')}, 'eflags': 'rfl'}
+    for name, theirs in names.items():
+        m = re.search(rf'\b{theirs} *= *([0-9a-f]+)', out, re.I)
+        assert m and name in ours, f'{name} is missing: {out}'
+        assert ours[name] == int(m[1], 16), f'{name}: {ours[name]:#x}, info registers has {m[1]}'
+    for name in ('cs', 'ss', 'ds', 'es', 'fs', 'gs'):
+        m = re.search(rf'^{name} *= *([0-9a-f]{{4}}) ([0-9a-f]{{16}})', out, re.I | re.M)
+        assert m and ours[name] == int(m[1], 16), f'{name}: {ours.get(name)}: {out}'
+        assert ours.get(name + '_base', int(m[2], 16)) == int(m[2], 16), f'{name}_base: {out}'
+
+
 def interrupt_idle(v, path, s):
     for again in range(2):                           # the vCPUs are halted most of the time
         g = Gdb(path, 'c', 'p/x $cs', 'thread 2', 'p/x $cr4', 'detach')
@@ -196,6 +265,8 @@ def main():
                 return path, symbols(v.run(LIST))
             found = t.case('a guest with two vCPUs', ready)
             for name, fn in (('gdb: breakpoints', breakpoints), ('gdb: a watchpoint, steps across interrupts', watch_and_steps),
+                             ('gdb: a step that is an interrupt, and back', step_into_interrupt), ('gdb: by name, and who called', named),
+                             ('gdb: registers as in info registers', same_registers),
                              ('gdb: Ctrl-C, detach, reattach', interrupt_idle), ('gdb is killed', left_alone)):
                 if found:
                     t.case(name, fn, v, *found)

@@ -267,6 +267,26 @@ static void unseen_memory(void)
     release(&b);
 }
 
+// The guest finds the tables in its RAM: what made them must not be in there.
+static void each_table(struct machine *m)
+{
+    size_t size, found = 0;
+    const uint8_t *tables = pc_acpi_tables(m, &size);
+    bool good = tables != NULL;
+    for (size_t at = 0; good && at + 36 <= size; at += 16) {
+        uint32_t length;
+        uint8_t sum = 0;
+        if (memcmp(tables + at + 10, "RAMJET", 6))
+            continue;
+        memcpy(&length, tables + at + 4, 4);
+        for (size_t i = 0; i < length && at + length <= size; i++)
+            sum = (uint8_t)(sum + tables[at + i]);
+        good = !sum && !memcmp(tables + at + 28, "RMJT\1\0\0\0", 8);
+        found++;
+    }
+    tap_ok(good && found >= 6, "ACPI tables name no compiler and its version, and their sums are right (%zu tables)", found);
+}
+
 int main(int argc, char **argv)
 {
     struct bench bench;
@@ -277,6 +297,7 @@ int main(int argc, char **argv)
         return tap_done();
     }
     each_type(bench.machine);
+    each_table(bench.machine);
     pc_each_state(bench.machine, each_part, NULL);
     release(&bench);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -47,7 +47,8 @@ def refused(words, *args):
 def refusals():
     d = '-deterministic'
     for words, args in (
-            ('-icount sleep=on', [d, '-icount', 'shift=0,sleep=on']), ('shift=auto', [d, '-icount', 'shift=auto']),
+            ('-icount sleep=on', [d, '-icount', 'shift=0,sleep=on']), ("'-5' is not a number", [d, '-digest-at', '-5']), ('file= needs a name', [d, '-record', 'file=']),
+            ('cannot read', [d, '-script', DIR.name]), ('shift=auto', [d, '-icount', 'shift=auto']),
             ('-icount align=on', [d, '-icount', 'shift=0,align=on']), ('shift=N or shift=auto is needed', ['-icount', 'sleep=off']),
             ('0 to 10, or auto', ['-icount', 'shift=11']), ("Invalid parameter 'rr'", ['-icount', 'shift=0,rr=record,rrfile=x']),
             ('align=on and sleep=off are incompatible', ['-icount', 'shift=auto,align=on,sleep=off']),
@@ -73,10 +74,47 @@ def bad_scripts():
                         ("'x5'", 'x5 serial x'), ('there is no serial port 1', '5 serial1 x'), ('unknown escape', '5 serial a\\q'),
                         ('expected ADDRESS.BIT', '5 flip 0x1000.9'), ('something must follow', '5 monitor'), ("'sideways'", '5 key a sideways'),
                         ('expected an exit status', '5 end never'), ('use key or pointer', '5 monitor sendkey a'), ('expected DX DY', '5 pointer 1 2'), ('use key or pointer', '5 qmp {"execute":"human-monitor-command","arguments":{"command-line":"sendkey a"}}'),
+                        ('5: an event must follow', '5'), ('a text must follow', '5 serial'), ("nothing can come after 'end'", '5 end 0\n5 end 0'),
+                        ('expected 32 hexadecimal digits', '5 digest 12'), (":2: unknown command: 'device_ad'", '5 serial x\n5 monitor device_ad x'),
+                        (':1: not a command of QMP', '5 qmp {"execute":"object-ad"}'), (":1: Parameter 'id' is missing", '5 qmp {"execute":"object-del"}'),
                         ('expected register CPU NAME', '5 gdb register 0 rax'), ('expected register CPU', '5 gdb register 1 rax 0000000000000000'),
                         ('expected register CPU', '5 gdb register 0 rax 00'), ('expected register CPU', '5 gdb memory 0 0x10 xx'),
                         ('expected register CPU', '5 gdb physical 0x10 00 00')):
         refused(words, '-deterministic', *SERIAL, '-script', write('bad', text + '\n'))
+
+
+def failing_scripts():
+    """What goes wrong at its count is told with the line; the run goes on."""
+    for words, text in (("s:2: 'device_add pc-dimm,id=d,memdev=m' has failed", '#\n5 monitor device_add pc-dimm,id=d,memdev=m'),
+                        ('has failed: ', '5 qmp {"execute":"object-del","arguments":{"id":"m"}}'),
+                        ("s:1: 'info nothing' has failed", '5 monitor info nothing'), ('s:1: flip 0xfffffff000000.1: there is no memory', '5 flip 0xfffffff000000.1')):
+        r = run('-deterministic', *SERIAL, '-limit-instructions', '1000', '-script', write('s', text + '\n'))
+        assert r.returncode == 121 and words in r.stderr, f'status {r.returncode}: {r.stderr[:300]!r}'
+    for text in ('0020 flip rax.1', '20 flip rax.1'):
+        assert digests('-limit-instructions', '30', '-digest-at', '30', '-script', write('s', text + '\n'))[30, 'all'] == \
+            digests('-limit-instructions', '30', '-digest-at', '30', '-script', write('s', '0x14 flip rax.1\n'))[30, 'all'], text
+    script = write('s', '5 monitor stop\n')
+    p = subprocess.Popen([*EMU, *BASE, '-deterministic', '-script', script], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    lines = [p.stderr.readline(), p.stderr.readline()]
+    p.terminate()
+    p.communicate(timeout=20 * SLOW)
+    assert 's:1: the guest stands still at count 5' in lines[1], lines
+
+
+def unwritable():
+    """What cannot be written down ends the run with status 1: here the reader of a pipe has gone."""
+    for option in ('-digest-every', '-digest-at', '-record'):
+        path = f'{DIR.name}/pipe{option}'
+        os.mkfifo(path)
+        value = {'-digest-every': f'1000,file={path}', '-digest-at': f'1000,2000000,file={path}', '-record': path + ',every=1000'}[option]
+        p = subprocess.Popen([*EMU, *BASE, *SERIAL, '-deterministic', option, value, '-limit-instructions', '3000000'], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        with open(path) as f:
+            f.readline()
+        _, err = p.communicate(timeout=60 * SLOW)
+        assert p.returncode == 1 and f"{option}: cannot write '{path}': Broken pipe" in err, f'status {p.returncode}: {err[-300:]}'
+    path = DIR.name + '/comma,name'
+    digests('-digest-at', f'5,file={path.replace(",", ",,")}', '-limit-instructions', '5')
+    assert os.path.exists(path), 'a doubled comma'
 
 
 def digests(*args, status=121):
@@ -209,6 +247,10 @@ def signalled():
     assert re.fullmatch(r'\d+ end 0', last), last
     r = run('-deterministic', *SERIAL, '-script', path)
     assert r.returncode == 0 and 'differs' not in r.stderr, f'status {r.returncode}: {r.stderr[-300:]}'
+    with open(path) as f:
+        killed = write('killed', f.read().replace(last, ''))
+    r = run('-deterministic', *SERIAL, '-script', killed, '-limit-instructions', '2000000')
+    assert r.returncode == 121 and 'this recording has no end' in r.stderr, f'a recording without an end: status {r.returncode}: {r.stderr[-300:]}'
     r = run('-deterministic', *SERIAL, '-script', path, '-limit-instructions', '500000')
     assert r.returncode == 123 and 'ended with status 121 at count 500000' in r.stderr, f'status {r.returncode}: {r.stderr[-300:]}'
 
@@ -255,10 +297,34 @@ def nothing_planted():
     run('-deterministic', *SERIAL, '-record', path + ',every=300000', '-script', write('k', '700000 key a\n'), '-limit-instructions', '1000000')
     status, text = difference(COMMAND + ['-script', path], COMMAND)
     assert status == 1 and 'equal at 700000, different at 700001' in text and 'kbc keyboard.queue' in text, text
+    status, text = difference(COMMAND, COMMAND + ['-script', write('k', 'x key a\n')])
+    assert status == 2 and "'x key a' does not begin with an instruction count" in text, text
     status, text = difference(EMU + BASE + SERIAL, COMMAND)
     assert status == 2 and 'counts mean something only' in text, text
     status, text = difference(COMMAND, EMU + ['-bogus'])
     assert status == 2 and '-bogus' in text, text
+
+
+def endings():
+    """One that ends before the other, runs without an end of their own, words that are no command line."""
+    record = DIR.name + '/left-out'
+    status, text = difference(COMMAND, COMMAND + ['-limit-instructions', '1000100', '-record', record])
+    assert status == 1 and 'equal at 1000100, different at 1000101' in text and 'B does not reach 1000101: exit status 121' in text, text
+    assert not os.path.exists(record), '-record was not left out'
+    status, text = difference(COMMAND, COMMAND + ['-script', write('e', '700001 monitor quit\n')])
+    assert status == 1 and 'B does not reach 700002: exit status 0' in text, text
+    status, text = difference(COMMAND, COMMAND + ['-script', write('e', '1200000 flip rbx.7\n')], '--max', '1000000000000')
+    assert status == 1 and 'equal at 1200000, different at 1200001' in text, f'runs that do not end: {text}'
+    ends = COMMAND + ['-script', write('e', '1200000 monitor quit\n')]
+    status, text = difference(ends, ends)
+    assert status == 0 and 'no difference; both: exit status 0' in text, text
+    status, text = difference(ends, ['sh', '-c', '"$@"; kill -SEGV $$', 'sh', *ends])
+    assert status == 1 and 'A: exit status 0, B: killed by signal 11' in text, text
+    for words, commands in (('No closing quotation', ("a 'b", 'a')), ('an empty command', ('', 'a')), ('cannot run /nowhere', ('/nowhere', '/nowhere'))):
+        p = subprocess.run([TOP + '/scripts/first-difference', *commands], capture_output=True, text=True, timeout=60 * SLOW)
+        assert p.returncode == 2 and words in p.stderr and 'Traceback' not in p.stderr, p.stderr
+    p = subprocess.run([TOP + '/scripts/first-difference', '--help'], capture_output=True, text=True, timeout=60 * SLOW)
+    assert p.returncode == 0 and '--max N' in p.stdout and '--step N' in p.stdout and 'Exit status' in p.stdout, p.stdout
 
 
 # ---- scripts/ktap
@@ -303,6 +369,10 @@ def ktap_results():
     assert [(c.get('classname'), c.get('name')) for c in suite][1] == ('boot.math', 'sub')
     passed = LOG.replace('1..3', '1..2').replace('not ok', 'ok')
     assert ktap(passed)[0] == 0, 'all passed'
+    status, out, _ = ktap('KTAP version 1\n1..2\nok 1 a\nOops: 0000\nKTAP version 1\n1..1\nok 1 second\n')
+    assert status == 1 and 'not ok 2 - (1 of 2 planned)' in out and 'ok 3 - second' in out, f'a list that ended too early, and another: {out}'
+    status, out, _ = ktap(LOG.replace('[    1.000001] not ok 1 math\n', '').replace('    1..2\n[    1.000001]     ok 1 add', '    1..3\n[    1.000001]     ok 1 add'))
+    assert status == 1 and 'math.(1 of 3 planned)' in out and 'ok 5 - list.deep.p=1' in out, f'a suite without a result of its own: {out}'
     status, _, err = ktap('nothing here\n')
     assert status == 1 and 'no KTAP' in err
 
@@ -313,10 +383,10 @@ def main():
         print('1..0 # SKIP built without libxxhash')
         return
     for name, fn in (('options that cannot be had are refused by name', refusals), ('scripts that are wrong are refused by line', bad_scripts),
-                     ('digests at counts', digest_lines), ('files, and counts that are not reached', files_and_counts), ('info digest is the same', info_digest), ('state is in the digest', state_matters),
+                     ('scripts that go wrong on the way say where', failing_scripts), ('files that cannot be written', unwritable), ('digests at counts', digest_lines), ('files, and counts that are not reached', files_and_counts), ('info digest is the same', info_digest), ('state is in the digest', state_matters),
                      ('the contract line', contract), ('limits and their exit statuses', limits), ('a recording ended by a signal', signalled), ('pvpanic and -action', panics),
                      ('-action panic=pause', panic_pauses), ('first-difference: a bit of memory', planted_bit),
-                     ('first-difference: a flag', planted_flag), ('first-difference: equal runs, and a wrong one', nothing_planted),
+                     ('first-difference: a flag', planted_flag), ('first-difference: equal runs, and a wrong one', nothing_planted), ('first-difference: runs that end, and some that do not', endings),
                      ('ktap to TAP and JUnit', ktap_results)):
         t.case(name, fn)
     t.done()

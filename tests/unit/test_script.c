@@ -20,7 +20,7 @@ static void put(const char *text)
 static void test_reading(void)
 {
     struct script s;
-    put("# a script\n\n0 contract x=1 y=2\n5 serial ls\\n\\x1b\\0\\\\\n0x10 serial1  two spaces\n16 break\n17 break 3\n"
+    put("# a script\n\n0 contract x=1 y=2\n5 serial ls\\n\\x1b\\0\\\\\n0x10 serial1  two spaces\n016 break\n17 break 3\n"
         "20 monitor device_add pc-dimm,id=d\n21 end 3 00ff\n");
     if (!tap_ok(script_read(&s, path, NULL) && s.count == 7, "a script is read"))
         return;
@@ -38,25 +38,32 @@ static void test_refusals(void)
 {
     static const char *const bad[] = { "5", "5 ", "serial x", "-5 serial x", "5x serial x", "99999999999999999999999 serial x", "5 sing x",
                                        "5 serial9 x", "5 serial \\y", "5 serial \\x4", "5 break x", "5 end 256", "5 end -1", "5 end x", "5 key",
-                                       "9 serial x\n8 serial x" };
+                                       "5 serial", "5 digest 12", "5 digest 0123456789abcdef0123456789abcdeX", "9 serial x\n8 serial x", "9 end 0\n9 serial x" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct script s;
         struct error *err = NULL;
         put(bad[i]);
         bool refused = !script_read(&s, path, &err);
         tap_ok(refused && strstr(err->message, strchr(bad[i], '\n') ? ":2: " : ":1: ") && !s.count, "refused: %s",
-               strchr(bad[i], '\n') ? "falling counts" : bad[i]);
+               strchr(bad[i], '\n') ? "by its order" : bad[i]);
         error_free(err);
     }
 }
 
-static struct script_event random_event(struct tap_random *r, uint64_t *count)
+static char random_letter(struct tap_random *r, enum script_kind kind)
 {
-    struct script_event e = { .count = *count += tap_below(r, 1000000), .kind = (enum script_kind)tap_below(r, SCRIPT_KINDS) };
-    e.length = 1 + tap_below(r, 40);
+    if (kind == SCRIPT_SERIAL) // others are words of a line
+        return (char)tap_below(r, 256);
+    return kind == SCRIPT_DIGEST ? "0123456789abcdef"[tap_below(r, 16)] : (char)('a' + tap_below(r, 26));
+}
+
+static struct script_event random_event(struct tap_random *r, uint64_t *count, bool last)
+{
+    struct script_event e = { .count = *count += tap_below(r, 1000000), .kind = last ? SCRIPT_END : (enum script_kind)tap_below(r, SCRIPT_END) };
+    e.length = e.kind == SCRIPT_DIGEST ? 32 : 1 + tap_below(r, 40);
     e.text = calloc(1, e.length + 1);
-    for (size_t i = 0; i < e.length; i++) // others than serial are words of a line
-        e.text[i] = (char)(e.kind == SCRIPT_SERIAL ? tap_below(r, 256) : 'a' + tap_below(r, 26));
+    for (size_t i = 0; i < e.length; i++)
+        e.text[i] = random_letter(r, e.kind);
     if (e.kind == SCRIPT_SERIAL || e.kind == SCRIPT_BREAK)
         e.port = (unsigned)tap_below(r, 4);
     if (e.kind == SCRIPT_END)
@@ -80,7 +87,7 @@ static void test_round_trip(void)
     uint64_t count = 0;
     FILE *f = fopen(path, "w");
     for (int i = 0; i < EVENTS; i++) {
-        events[i] = random_event(&r, &count);
+        events[i] = random_event(&r, &count, i == EVENTS - 1);
         script_write(f, &events[i]);
     }
     fclose(f);

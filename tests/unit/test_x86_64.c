@@ -483,13 +483,13 @@ static void map_page(struct tlb_context *c, uint64_t va, uint8_t *host, bool wri
         c->write[va >> 12 & (TLB_SIZE - 1)] = entry;
 }
 
-static void fixture_open(struct fixture *f)
+static void fixture_open(struct fixture *f, const struct tcg_backend *backend)
 {
     struct error *err = NULL;
     if (!code_buffer_init(&f->buffer, 8 << 20, CODE_BUFFER_AUTO, &err))
         abort();
     f->buffer.limit = f->buffer.size;
-    f->state = tcg_backend_x86_64.new(&target, &f->buffer, &err);
+    f->state = backend->new(&target, &f->buffer, &err);
     if (!f->state)
         abort();
     f->context = calloc(1, sizeof *f->context);
@@ -508,7 +508,7 @@ static void fixture_open(struct fixture *f)
     f->cpu->memory = f->memory;
     struct vcpu_head *head = &f->cpu->head;
     head->context = head->views[0] = head->views[1] = head->views[2] = f->context;
-    head->backend = &tcg_backend_x86_64;
+    head->backend = backend;
     head->backend_state = f->state;
     head->tlb_ops = &tlb_ops;
     head->mxcsr = 0x1f80;
@@ -1359,7 +1359,7 @@ int main(int argc, char **argv)
     static struct fixture f;
     f.random.state = argc > 1 ? strtoull(argv[1], NULL, 0) : 20260101;
     unsigned rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 3000;
-    fixture_open(&f);
+    fixture_open(&f, &tcg_backend_x86_64);
     all_recipes(&f);
     edges(&f);
     jumps(&f);
@@ -1370,6 +1370,11 @@ int main(int argc, char **argv)
     random_blocks(&f, rounds, 6, 60, "short blocks of vector operations");
     random_blocks(&f, rounds, 60, 15, "long blocks");
     tap_ok(slow_calls > 100, "the slow path was taken (%u times)", slow_calls);
+    fixture_close(&f);
+    fixture_open(&f, &tcg_backend_x86_64_plain);
+    all_recipes(&f);
+    random_blocks(&f, rounds, 6, 0, "as for an older host: short blocks");
+    random_blocks(&f, rounds, 60, 15, "as for an older host: long blocks");
     fixture_close(&f);
     return tap_done();
 }
