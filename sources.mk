@@ -116,7 +116,9 @@ UI_SRCS := \
     ui/tabs.c \
     ui/terminal.c \
     ui/terminal_joins.c \
+    ui/terminal_keys.c \
     ui/terminal_modes.c \
+    ui/terminal_pointer.c \
     ui/terminal_reflow.c \
     ui/terminal_select.c \
     ui/ui.c \

@@ -50,9 +50,9 @@ enum colour {
 
 // ---- keys, as Linux input codes; only those that the window itself looks at
 enum { K_ESC = 1, K_1 = 2, K_9 = 10, K_0 = 11, K_MINUS = 12, K_EQUAL = 13, K_BACKSPACE = 14, K_TAB = 15, K_ENTER = 28, K_F = 33, K_G = 34,
-       K_C = 46, K_V = 47, K_F1 = 59, K_F3 = 61, K_KPMINUS = 74, K_KPPLUS = 78, K_KP0 = 82, K_F11 = 87, K_F12 = 88, K_KPENTER = 96, K_HOME = 102, K_UP,
+       K_C = 46, K_V = 47, K_F1 = 59, K_F3 = 61, K_KP7 = 71, K_KPMINUS = 74, K_KPPLUS = 78, K_KP0 = 82, K_F11 = 87, K_F12 = 88, K_KPENTER = 96, K_HOME = 102, K_UP,
        K_PAGEUP, K_LEFT, K_RIGHT, K_END, K_DOWN, K_PAGEDOWN, K_INSERT, K_DELETE };
-enum { MOD_SHIFT = 1, MOD_CTRL = 2, MOD_ALT = 4, MOD_RIGHT_CTRL = 8 };
+enum { MOD_SHIFT = 1, MOD_CTRL = 2, MOD_ALT = 4, MOD_RIGHT_CTRL = 8, MOD_NUM = 16 };
 struct key { unsigned code, mods; uint32_t symbol; bool down, repeat; }; // symbol: character of the host's layout, 0: none
 struct pointer { int x, y, dx, dy, wheel; unsigned buttons, pressed, released, clicks, mods; }; // buttons: enum input_button
 
@@ -91,6 +91,7 @@ bool terminal_key(struct terminal *t, struct ui *ui, const struct key *key); // 
 void terminal_text(struct terminal *t, const char *utf8);
 void terminal_paste(struct terminal *t, const char *utf8);
 void terminal_pointer(struct terminal *t, const struct pointer *p);
+bool terminal_pull(struct terminal *t);            // a selection is held beyond an edge: true: call it again soon
 char *terminal_selection(struct terminal *t);      // malloced; NULL: none
 void terminal_print(struct terminal *t, FILE *out); // for ui_print
 // ---- window.c: what needs SDL
@@ -204,7 +205,7 @@ void ui_key(struct ui *ui, const struct key *key);
 void ui_text(struct ui *ui, const char *utf8);
 void ui_pointer(struct ui *ui, const struct pointer *p);
 void ui_close_request(struct ui *ui);
-void ui_poll(struct ui *ui);                       // takes what other threads left
+int ui_poll(struct ui *ui);                        // takes what other threads left; in how many ms again at the latest, -1: when woken
 void ui_say(struct ui *ui, bool bad, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void button_add(struct ui *ui, struct rect place, bool disabled, uint32_t colour, const char *id, const char *label);
 int button_width(const struct ui *ui, const char *label);

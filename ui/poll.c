@@ -80,7 +80,7 @@ void ui_dump(struct ui *ui, const char *tab, FILE *out)
     }
 }
 
-void ui_poll(struct ui *ui)
+int ui_poll(struct ui *ui)
 {
     tabs_update(ui);
     take_text(ui);
@@ -119,4 +119,5 @@ void ui_poll(struct ui *ui)
         pthread_cond_broadcast(&ui->moved);
         pthread_mutex_unlock(&ui->lock);
     }
+    return tabs_current(ui)->terminal && terminal_pull(tabs_current(ui)->terminal) ? 20 : -1;
 }

@@ -121,7 +121,8 @@ static unsigned mods_now(void)
 {
     SDL_Keymod m = SDL_GetModState();
     bool alt_gr = m & KMOD_MODE;
-    return (m & KMOD_SHIFT ? MOD_SHIFT : 0) | (m & KMOD_CTRL ? MOD_CTRL : 0) | (m & KMOD_LALT && !alt_gr ? MOD_ALT : 0) | (m & KMOD_RCTRL ? MOD_RIGHT_CTRL : 0);
+    return (m & KMOD_SHIFT ? MOD_SHIFT : 0) | (m & KMOD_CTRL ? MOD_CTRL : 0) | (m & KMOD_LALT && !alt_gr ? MOD_ALT : 0) | (m & KMOD_RCTRL ? MOD_RIGHT_CTRL : 0) |
+           (m & KMOD_NUM ? MOD_NUM : 0);
 }
 
 static void on_key(struct ui *ui, const SDL_KeyboardEvent *e)
@@ -304,13 +305,12 @@ void window_run(struct ui *ui)
     for (;;) {
         SDL_Event e;
         uint64_t count;
-        int timeout = -1;
         pthread_mutex_lock(&ui->lock);
         bool quit = ui->quit;
         pthread_mutex_unlock(&ui->lock);
         if (quit)
             return;
-        ui_poll(ui);
+        int timeout = ui_poll(ui);
         int64_t now = ui_host_ms();
         if (now - shown_at < FRAME_MS) { // a flood of text is drawn at this pace
             timeout = FRAME_MS - (int)(now - shown_at);
