@@ -23,6 +23,28 @@ static void take_text(struct ui *ui)
     }
 }
 
+static const struct ui_dimm *find_dimm(const struct ui_facts *facts, const char *id)
+{
+    for (unsigned i = 0; i < facts->dimm_count; i++)
+        if (!strcmp(facts->dimms[i].id, id))
+            return &facts->dimms[i];
+    return NULL;
+}
+
+// What became of DIMMs that the guest was asked to let go of.
+static void tell_ejected(struct ui *ui, const struct ui_facts *old)
+{
+    for (unsigned i = 0; i < old->dimm_count; i++) {
+        const struct ui_dimm *before = &old->dimms[i], *now = find_dimm(&ui->facts, before->id);
+        if (!before->leaving || (now && now->leaving))
+            continue;
+        if (now)
+            ui_say(ui, true, "%s stays%s%s", now->id, *now->reason ? ": " : "", now->reason);
+        else
+            ui_say(ui, false, "%s is out", before->id);
+    }
+}
+
 static void take_facts(struct ui *ui, const struct ui_facts *facts)
 {
     struct ui_facts old = ui->facts;
@@ -39,6 +61,7 @@ static void take_facts(struct ui *ui, const struct ui_facts *facts)
     ui->rate = rate;
     old.instructions = facts->instructions;
     if (memcmp(&old, facts, sizeof old)) {
+        tell_ejected(ui, &old);
         ui->draw_content |= tabs_current(ui)->kind == TAB_MEMORY;
         ui->map_at = -1;
     }

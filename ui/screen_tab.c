@@ -105,7 +105,7 @@ void screen_tab_take(struct ui *ui)
     draw_part(ui, (struct rect){ x0, y0, x1 - x0, y1 - y0 });
 }
 
-static void draw_lines(struct ui *ui, const char *const *lines, int count)
+static void draw_notes(struct ui *ui, const char *const *lines, int count)
 {
     const struct font *f = &ui->font;
     int y = ui->content.y + (ui->content.h - count * f->height * 3 / 2) / 2;
@@ -119,7 +119,7 @@ void screen_tab_draw(struct ui *ui)
     draw_fill(&ui->canvas, ui->content, ui->picture_width ? 0 : COLOUR_BACK);
     if (!ui->picture_width) {
         static const char *const lines[] = { "The guest has drawn nothing yet.", "Ctrl-Alt-2 to Ctrl-Alt-9 and the tabs above lead to monitor, serial ports and memory." };
-        draw_lines(ui, lines, 2);
+        draw_notes(ui, lines, 2);
         return;
     }
     draw_part(ui, ui->picture_place);

@@ -41,8 +41,7 @@ struct terminal {
     bool selecting, selected;
     int pull, pull_column;     // lines to scroll back while a selection is held beyond an edge
     int64_t pull_at;
-    bool bar_held, bar_hover;  // the scroll bar
-    int bar_grip;              // where its thumb is held
+    struct scroll_bar bar;
     bool finding, not_found;
     int find_shift;            // rows that the text stands higher while the line for finding covers the last FIND_ROWS
     char find[64];

@@ -8,61 +8,28 @@
 
 // ---- scroll bar
 
-static struct rect bar_rect(const struct terminal *t)
+static void bar_update(struct terminal *t)
 {
-    return (struct rect){ t->place.x + t->place.w - 8 * t->unit, t->place.y, 8 * t->unit, t->place.h };
-}
-
-static bool bar_there(const struct terminal *t) { return t->count && !t->alternate; }
-
-static struct rect thumb_rect(const struct terminal *t)
-{
-    struct rect bar = bar_rect(t);
-    int64_t total = t->count + (unsigned)t->rows, h = (int64_t)bar.h * t->rows / total;
-    h = h < 16 * t->unit ? 16 * t->unit : h;
-    h = h > bar.h ? bar.h : h;
-    int64_t y = t->count ? (bar.h - h) * (int64_t)(t->count - t->view) / t->count : 0;
-    return (struct rect){ bar.x + 2 * t->unit, bar.y + (int)y, 5 * t->unit, (int)h };
+    struct scroll_bar *b = &t->bar;
+    b->place = (struct rect){ t->place.x + t->place.w - 8 * t->unit, t->place.y, 8 * t->unit, t->place.h };
+    b->unit = t->unit;
+    b->shown = t->rows;
+    b->total = t->rows + (t->alternate ? 0 : (int64_t)t->count);
+    b->at = (int64_t)t->count - t->view;
 }
 
 void terminal_bar_draw(struct terminal *t, struct canvas *canvas)
 {
-    struct rect bar = bar_rect(t);
-    bar.x += 2 * t->unit;
-    bar.w -= 2 * t->unit;
-    draw_fill(canvas, bar, COLOUR_BACK);
-    if (bar_there(t))
-        draw_fill(canvas, thumb_rect(t), t->view || t->bar_held || t->bar_hover ? COLOUR_ACCENT : COLOUR_LINE);
-}
-
-// The thumb follows: its point bar_grip is at y.
-static void bar_pull(struct terminal *t, int y)
-{
-    struct rect bar = bar_rect(t), thumb = thumb_rect(t);
-    int64_t way = bar.h - thumb.h, at = y - t->bar_grip - bar.y;
-    at = at < 0 ? 0 : at > way ? way : at;
-    unsigned view = way ? (unsigned)((int64_t)t->count * (way - at) / way) : 0;
-    terminal_scroll(t, (int)view - (int)t->view);
+    bar_update(t);
+    scroll_bar_draw(&t->bar, canvas);
 }
 
 static bool bar_pointer(struct terminal *t, const struct pointer *p)
 {
-    bool over = bar_there(t) && rect_has(bar_rect(t), p->x, p->y);
-    t->all_dirty |= over != t->bar_hover;
-    t->bar_hover = over;
-    if (over && p->pressed & INPUT_LEFT) {
-        struct rect thumb = thumb_rect(t);
-        t->bar_held = t->all_dirty = true;
-        t->bar_grip = p->y >= thumb.y && p->y < thumb.y + thumb.h ? p->y - thumb.y : thumb.h / 2; // beside it: it comes here
-    }
-    if (!t->bar_held)
-        return over && p->pressed;
-    bar_pull(t, p->y);
-    if (!(p->buttons & INPUT_LEFT)) {
-        t->bar_held = false;
-        t->all_dirty = true;
-    }
-    return true;
+    bar_update(t);
+    bool its = scroll_bar_pointer(&t->bar, p, &t->all_dirty);
+    terminal_scroll(t, (int)((int64_t)t->count - t->bar.at) - (int)t->view);
+    return its;
 }
 
 // ---- selection beyond an edge

@@ -268,7 +268,7 @@ bool window_open(struct ui *ui, char **why)
     ui->font = font_for_scale(ui->scale);
     ui->unit = (ui->font.height + 8) / 16;
     ui->scaling = ui->options.fit ? SCALING_FIT : SCALING_WHOLE;
-    ui->hover = ui->map_at = -1;
+    ui->pointer_x = ui->pointer_y = ui->map_at = -1;
     SDL_Rect usable = { 0, 0, 1024, 768 };
     int w = (int)(800 * ui->scale), h = (int)(600 * ui->scale) + 2 * (ui->font.height + 10 * ui->unit);
     SDL_GetDisplayUsableBounds(0, &usable);
