@@ -69,10 +69,19 @@ static int focused(const struct ui *ui)
     return -1;
 }
 
+// Of the tab itself; those of the status bar come after all of them.
+static int first_button(const struct ui *ui)
+{
+    int i = 0;
+    while (i < (int)ui->button_count && ui->buttons[i].clip.y >= ui->status_bar.y)
+        i++;
+    return i;
+}
+
 static void move_focus(struct ui *ui, int step)
 {
     int count = (int)ui->button_count, at = focused(ui);
-    at = at < 0 && step < 0 ? 0 : at;
+    at = at >= 0 ? at : step < 0 ? first_button(ui) : first_button(ui) - 1;
     for (int i = 0; i < count; i++) {
         at = (at + step + count) % count;
         if (!ui->buttons[at].disabled)

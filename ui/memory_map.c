@@ -123,3 +123,14 @@ void memory_list_draw(struct ui *ui, struct rect place)
         draw_text(&ui->canvas, f, place, place.x + 8 * ui->unit, y, text, all[i].region ? COLOUR_TEXT : COLOUR_DIM);
     }
 }
+
+void memory_list_print(const struct ui *ui, FILE *out)
+{
+    struct piece all[MAP_PIECES];
+    unsigned count = pieces(&ui->facts, all);
+    char text[256];
+    for (unsigned i = 0; i < count; i++) {
+        describe(&all[i], text, sizeof text);
+        fprintf(out, "|%s\n", text);
+    }
+}

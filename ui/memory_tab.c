@@ -17,10 +17,6 @@ void ui_size_text(char *out, size_t room, uint64_t bytes)
         bytes /= 1024;
         u++;
     }
-    if (u == 1 && bytes >= 1024) { // the rest of a mebibyte does not matter
-        bytes /= 1024;
-        u++;
-    }
     if (u == 2 && bytes >= 1024 && bytes % 128 == 0) { // 2.5, 2.25, 2.125
         unsigned eighths = (unsigned)(bytes % 1024 / 128), places = eighths % 2 ? 3 : eighths % 4 ? 2 : 1;
         snprintf(out, room, "%llu.%.*s GiB", (unsigned long long)(bytes / 1024), (int)places, &"125250375500625750875"[3 * (eighths - 1)]);
@@ -286,4 +282,15 @@ bool memory_tab_press(struct ui *ui, const char *id)
     ui_command(ui, line);
     ui_say(ui, false, "(qemu) %s", line);
     return true;
+}
+
+void memory_tab_print(const struct ui *ui, FILE *out)
+{
+    fprintf(out, "scroll %d of %d\n", ui->memory_scroll, (int)(ui->memory_bar.total - ui->memory_bar.shown));
+    for (unsigned i = 0; i < ui->facts.dimm_count; i++) {
+        const struct ui_dimm *d = &ui->facts.dimms[i];
+        fprintf(out, "dimm %s slot %d size %llu addr 0x%llx backend %s node %u state %s%s\n", d->id, d->slot, (unsigned long long)d->size, (unsigned long long)d->addr,
+                d->backend, d->node, d->state, d->leaving ? " leaving" : "");
+    }
+    memory_list_print(ui, out);
 }

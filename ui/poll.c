@@ -86,8 +86,10 @@ void ui_dump(struct ui *ui, const char *tab, FILE *out)
     }
     for (unsigned i = 0; i < ui->button_count; i++) {
         const struct button *b = &ui->buttons[i];
-        fprintf(out, "button %s \"%s\" %d,%d %dx%d%s\n", b->id, b->label, b->place.x, b->place.y, b->place.w, b->place.h, b->disabled ? " disabled" : "");
+        fprintf(out, "button %s \"%s\" %d,%d %dx%d%s\n", b->id, b->label, b->clip.x, b->clip.y, b->clip.w, b->clip.h, b->disabled ? " disabled" : "");
     }
+    if (*ui->focus)
+        fprintf(out, "focus %s\n", ui->focus);
     if (*ui->message)
         fprintf(out, "message %s\n", ui->message);
     const struct tab *t = &ui->tabs[shown];
@@ -96,11 +98,8 @@ void ui_dump(struct ui *ui, const char *tab, FILE *out)
                 ui->picture_place.w, ui->picture_place.h, scalings[ui->scaling]);
     else if (t->terminal)
         terminal_print(t->terminal, out);
-    for (unsigned i = 0; t->kind == TAB_MEMORY && i < ui->facts.dimm_count; i++) {
-        const struct ui_dimm *d = &ui->facts.dimms[i];
-        fprintf(out, "dimm %s slot %d size %llu addr 0x%llx backend %s node %u state %s%s\n", d->id, d->slot, (unsigned long long)d->size, (unsigned long long)d->addr,
-                d->backend, d->node, d->state, d->leaving ? " leaving" : "");
-    }
+    else
+        memory_tab_print(ui, out);
 }
 
 int ui_poll(struct ui *ui)
