@@ -108,6 +108,7 @@ char *window_clipboard(bool primary);              // malloced UTF-8, never NULL
 void window_set_clipboard(const char *text, bool primary);
 void window_set_full_screen(struct ui *ui, bool on);
 void window_grab(struct ui *ui, bool on);
+void window_text_input(bool on);                   // keys make text
 void window_grow(struct ui *ui, int width, int height); // if the user has not chosen a size
 bool window_open(struct ui *ui, char **why);       // why: malloced
 void window_run(struct ui *ui);                    // until ui->quit or the display is lost

@@ -63,6 +63,7 @@ void tabs_select(struct ui *ui, unsigned index)
     ui->message[0] = ui->focus[0] = 0;
     ui->tabs[index].unread = false;
     ui->draw_all = true;
+    window_text_input(tabs_current(ui)->terminal);
     atomic_store(&ui->watching, tabs_current(ui)->kind == TAB_SCREEN && !ui->hidden);
     atomic_store(&ui->memory_on_view, tabs_current(ui)->kind == TAB_MEMORY);
     if (tabs_current(ui)->kind == TAB_SCREEN)

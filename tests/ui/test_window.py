@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from window import Display, Window, needs, tap, vm  # noqa: E402
+from window import SLOW, Display, Window, guest, needs, tap, vm  # noqa: E402
 
 
 def tabs(d):
@@ -362,6 +362,18 @@ def refusals():
         assert len(r.stderr.strip().split('\n')) <= 2, r.stderr
 
 
+def wrong_display():
+    """A display that is named and not there: refused where a window is wanted, told where it is only usual. SDL alone would draw into nothing."""
+    env = {k: v for k, v in os.environ.items() if k not in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')}
+    for more, words in (({'DISPLAY': ':9917'}, ['DISPLAY=:9917', '-nographic']), ({'WAYLAND_DISPLAY': 'none-such'}, ['WAYLAND_DISPLAY=none-such']),
+                        ({'DISPLAY': ':9917', 'SDL_VIDEODRIVER': 'none-such'}, ['SDL_VIDEODRIVER=none-such'])):
+        r = subprocess.run([*vm.emulator(), '-S', '-display', 'sdl', '-kernel', guest.kernel()], env={**env, **more}, capture_output=True, text=True, timeout=20 * SLOW)
+        assert r.returncode == 1 and all(x in r.stderr for x in words), (more, r)
+    r = subprocess.run([*vm.emulator(), '-S', '-kernel', guest.kernel(), '-monitor', 'stdio'], input='quit\n', env={**env, 'DISPLAY': ':9917'}, capture_output=True,
+                       text=True, timeout=20 * SLOW)
+    assert r.returncode == 0 and 'DISPLAY=:9917): going on without one' in r.stderr, r
+
+
 def hidden_tabs(d):
     with Window('-S', display=d, options=',show-tabs=off,grab-mod=lshift-lctrl-lalt') as w:
         assert '"Screen" 0,0 0x0' in w.info()
@@ -386,6 +398,7 @@ def main():
                          ('without tabs, with other keys', hidden_tabs)):
             t.case(name, fn, d)
     t.case('what is not there is refused by name', refusals)
+    t.case('a display that is not there', wrong_display)
     t.done()
 
 
