@@ -136,7 +136,7 @@ static void output(const char *bytes, size_t len, void *opaque)
 static void set_colours(struct terminal *t)
 {
     static const uint32_t colours[16] = { 0x1f252b, 0xe0605a, 0x5fba6e, 0xd8ac3f, 0x5b9bec, 0xbd7ad8, 0x4cb8c4, 0xc8ced5,
-                                          0x6f7b87, 0xf28b84, 0x8bd896, 0xf0cc6c, 0x8fbcf5, 0xd8a3ec, 0x82d8e2, 0xffffff };
+                                          0x828f9c, 0xf28b84, 0x8bd896, 0xf0cc6c, 0x8fbcf5, 0xd8a3ec, 0x82d8e2, 0xffffff };
     for (int i = 0; i < 16; i++) {
         VTermColor c;
         vterm_color_rgb(&c, colours[i] >> 16, colours[i] >> 8 & 255, colours[i] & 255);
