@@ -496,6 +496,8 @@ bool ui_print(struct ui *ui, const char *tab, void (*print)(void *, const char *
     if (!text)
         return error_set(errp, atomic_load(&ui->lost) ? "the display is gone" : "the window does not answer");
     print(opaque, text);
+    if (ui->typing)
+        print(opaque, "typing\n");
     free(text);
     return true;
 }
