@@ -41,9 +41,9 @@ static void describe(const struct piece *p, char *out, size_t room)
     unsigned long long first = p->start, last = p->start + p->size - 1;
     ui_size_text(size, sizeof size, p->size);
     if (p->region)
-        snprintf(out, room, "0x%09llx-0x%09llx  %-9s  %-8s  %s", first, last, size, kinds[p->region->kind].name, p->region->name);
+        snprintf(out, room, "0x%09llx-0x%09llx  %-11s  %-8s  %s", first, last, size, kinds[p->region->kind].name, p->region->name);
     else
-        snprintf(out, room, "0x%09llx-0x%09llx  %-9s  hole", first, last, size);
+        snprintf(out, room, "0x%09llx-0x%09llx  %-11s  hole", first, last, size);
 }
 
 static uint32_t colour_of(const struct piece *p) { return p->region ? kinds[p->region->kind].colour : COLOUR_HOLE; }

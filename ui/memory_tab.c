@@ -13,14 +13,13 @@ void ui_size_text(char *out, size_t room, uint64_t bytes)
 {
     static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
     unsigned u = 0;
-    while (u < 4 && bytes >= 1024 && (bytes % 1024 == 0 || bytes >= 10240 * 1024ull)) {
+    for (; u < 4 && bytes >= 1024 && bytes % 1024 == 0; u++)
         bytes /= 1024;
-        u++;
-    }
-    if (u == 2 && bytes >= 1024 && bytes % 128 == 0) { // 2.5, 2.25, 2.125
-        unsigned eighths = (unsigned)(bytes % 1024 / 128), places = eighths % 2 ? 3 : eighths % 4 ? 2 : 1;
-        snprintf(out, room, "%llu.%.*s GiB", (unsigned long long)(bytes / 1024), (int)places, &"125250375500625750875"[3 * (eighths - 1)]);
-    }
+    unsigned long long whole = bytes / 1024, eighths = bytes % 1024 / 128;
+    if (u < 4 && bytes >= 1024 && bytes % 128 == 0) // 2.5, 2.25, 2.125
+        snprintf(out, room, "%llu.%.*s %s", whole, eighths % 2 ? 3 : eighths % 4 ? 2 : 1, &"125250375500625750875"[3 * (eighths - 1)], units[u + 1]);
+    else if (u < 4 && bytes >= 10240)
+        snprintf(out, room, "%llu.%llu %s", (unsigned long long)(bytes * 10 + 512) / 10240, (unsigned long long)(bytes * 10 + 512) / 1024 % 10, units[u + 1]);
     else
         snprintf(out, room, "%llu %s", (unsigned long long)bytes, units[u]);
 }

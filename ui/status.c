@@ -107,7 +107,7 @@ static void draw_release(struct ui *ui, int x)
 static const char *hint_for(const struct ui *ui, int x)
 {
     static const char *const text_hints[] = { "Ctrl-Shift: C copy, V paste, F find  Shift-PgUp: scroll", "Ctrl-Shift: C copy, V paste, F find", "" };
-    static const char *const screen_hints[] = { "Click: take the mouse  Ctrl-Alt-F: full screen", "Ctrl-Alt-F: full screen", "" };
+    static const char *const screen_hints[] = { "Click: take the mouse  Ctrl-Alt-F: full screen", "Ctrl-Alt-F: full screen", "Ctrl-Alt-F full screen", "Click: take mouse", "" };
     static const char *const memory_hints[] = { "Tab, Enter: buttons  PgUp, PgDn: scroll  Ctrl-Alt-1: screen", "Tab, Enter: buttons", "" };
     const struct tab *tab = &ui->tabs[ui->selected];
     const char *const *hint = tab->terminal ? text_hints : tab->kind == TAB_SCREEN ? screen_hints : memory_hints;

@@ -95,7 +95,9 @@ def memory(d):
         for a, b, _ in rows: # each is there, as itself or as a part of its neighbours'
             assert any(first <= int(a, 16) and int(b, 16) <= last for first, last in listed), (a, b, listed)
         assert all(x[1] + 1 == y[0] for x, y in zip(listed, listed[1:])), 'holes are listed, nothing twice'
-        assert re.search(r'^\|0x118000000-0x11fffffff  128 MiB    DIMM      dimm4$', w.info(), re.M), w.info()
+        assert re.search(r'^\|0x118000000-0x11fffffff  128 MiB      DIMM      dimm4$', w.info(), re.M), w.info()
+        for size in ('640 KiB', '511.25 MiB', '2044 KiB', '3024 MiB'):
+            assert f'  {size} ' in w.info(), size
         bottom = int(w.field(r'scroll 0 of (\d+)')[1])
         assert bottom > 4000
         w.key('End')
