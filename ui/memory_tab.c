@@ -285,7 +285,8 @@ bool memory_tab_press(struct ui *ui, const char *id)
 
 void memory_tab_print(const struct ui *ui, FILE *out)
 {
-    fprintf(out, "scroll %d of %d\n", ui->memory_scroll, (int)(ui->memory_bar.total - ui->memory_bar.shown));
+    int64_t most = ui->memory_bar.total - ui->memory_bar.shown;
+    fprintf(out, "scroll %d of %d\n", ui->memory_scroll, most > 0 ? (int)most : 0);
     for (unsigned i = 0; i < ui->facts.dimm_count; i++) {
         const struct ui_dimm *d = &ui->facts.dimms[i];
         fprintf(out, "dimm %s slot %d size %llu addr 0x%llx backend %s node %u state %s%s\n", d->id, d->slot, (unsigned long long)d->size, (unsigned long long)d->addr,

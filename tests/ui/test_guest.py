@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# ramjet-test: timeout=300
+# ramjet-test: timeout=400
 """The window with Debian's kernel: keys, paste and sendkey reach the guest's console, its picture is shown and scaled, the serial tab
 is a terminal (vi, colours, UTF-8), a DIMM is plugged, used and ejected with the mouse alone.
 
@@ -236,6 +236,25 @@ def dimm(w):
     assert 'mem1' not in w.hmp('info memdev')
 
 
+def refused():
+    """What the guest needs it does not give back: the row says so, and so does the status bar, whole."""
+    with Window('-initrd', guest.initrd('sh'), '-append', 'console=tty0 console=ttyS0') as w:
+        w.until('Debian is up', lambda: 'MARK init-reached' in w.text('Serial 0'), 100)
+        w.select('Memory')
+        w.press('plug-256M')
+        w.until('mapped', lambda: 'mapped' in w.field(r'dimm dimm1 .*')[0], 20)
+        serial(w, 'for b in /sys/devices/system/memory/memory*; do grep -q offline $b/state && echo online_kernel > $b/state; done; mkdir /t; '
+               'mount -t tmpfs -o size=900m t /t; for i in $(seq 1 3000); do mkdir /t/$i; done; dd if=/dev/zero of=/t/x bs=1M count=600; '
+               'clear; echo Fi\'\'lled', '^Filled$', 60)
+        w.select('Memory')
+        w.until('in use', lambda: 'state in use' in w.info())
+        w.press('eject-dimm1')
+        w.until('told', lambda: re.search('message dimm1 stays: .*refused', w.info()), 60)
+        assert 'removal refused' in w.hmp('info memory-devices')
+        y, h = map(int, w.field(r'button reset "Reset" \d+,(\d+) \d+x(\d+)').groups())
+        assert y + h <= 652 and not re.search('button eject-dimm1 .* disabled', w.info()), 'to be asked for again'
+
+
 def grows():
     with Window('-append', 'vga=791') as w:   # the keyboard of the other display is taken
         w.until('a framebuffer', lambda: 'picture 1024x768' in w.info(), 60)
@@ -295,6 +314,7 @@ def main():
                          ("Debian's less", less, why), ('and its end', quit_less, why), ("Debian's vi", vim, why), ('saves', quit_vim, why), ('scaling and a screenshot', scaling),
                          ('the mouse is taken and let go', grab), ('a DIMM, with the mouse alone', dimm)):
             t.case(name, fn, w, *more)
+        t.case('a refused ejection', refused)
         t.case('a larger picture makes the window larger', grows)
         if '--pictures' in sys.argv:
             t.case('pictures', pictures, w, os.path.abspath(sys.argv[sys.argv.index('--pictures') + 1]), why)
