@@ -113,6 +113,8 @@ static bool open_window(struct session *s, struct error **errp)
     } else if (isatty(0) && !o->daemonize && !o->serials.count && !o->nodefaults) {
         fprintf(stderr, "ramjet: %s: the serial port is on this terminal (Ctrl-A h for help); DISPLAY names an X server for a window\n",
                 why ? error_message(why) : "no display");
+    } else if (why) {
+        fprintf(stderr, "ramjet: %s: going on without one\n", error_message(why));
     }
     error_free(why);
     return true;

@@ -100,10 +100,12 @@ HW_CORE_SRCS := \
     hw/core/machine.c
 
 UI_SRCS := \
+    ui/buttons.c \
     ui/display.c \
     ui/draw.c \
     ui/font.c \
     ui/input.c \
+    ui/memory_map.c \
     ui/memory_tab.c \
     ui/no_window.c \
     ui/options.c \
@@ -112,11 +114,14 @@ UI_SRCS := \
     ui/poll.c \
     ui/screen.c \
     ui/screen_tab.c \
+    ui/scroll_bar.c \
     ui/status.c \
     ui/tabs.c \
     ui/terminal.c \
     ui/terminal_joins.c \
+    ui/terminal_keys.c \
     ui/terminal_modes.c \
+    ui/terminal_pointer.c \
     ui/terminal_reflow.c \
     ui/terminal_select.c \
     ui/ui.c \

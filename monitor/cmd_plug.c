@@ -34,21 +34,6 @@ static unsigned free_slots(const struct memory_device_state *state)
     return state->slots - used;
 }
 
-// The most that could be plugged as one DIMM now, in whole blocks of 128 MiB.
-static uint64_t largest_now(const struct memory_device_state *state)
-{
-    uint64_t left = state->total - state->used, at = state->base, gap = 0, end = state->base + state->size;
-    for (const struct memory_device *d = state->devices;; d = d->next) {
-        uint64_t start = (at + MEMORY_BLOCK - 1) & ~(MEMORY_BLOCK - 1), stop = d ? d->addr : end;
-        if (stop > start && stop - start > gap)
-            gap = stop - start;
-        if (!d)
-            break;
-        at = d->addr + d->size;
-    }
-    return (gap < left ? gap : left) & ~(MEMORY_BLOCK - 1);
-}
-
 static void show_gaps(const struct memory_device_state *state, const struct output *out)
 {
     char size[32];
@@ -100,7 +85,7 @@ static void show_table(struct machine *machine, const struct output *out)
     out_printf(out, "boot RAM %s, plugged %s of %s; %u of %u slots free\n", ram, size_text(state->used, plugged, sizeof plugged),
                size_text(state->total, total, sizeof total), free_slots(state), state->slots);
     show_gaps(state, out);
-    uint64_t most = free_slots(state) ? largest_now(state) : 0;
+    uint64_t most = free_slots(state) ? memory_device_largest(state) : 0;
     if (most)
         out_printf(out, "can be plugged now: one DIMM of up to %s (memory +SIZE)\n", size_text(most, largest, sizeof largest));
     else
@@ -109,7 +94,8 @@ static void show_table(struct machine *machine, const struct output *out)
 
 // ---- plug
 
-static bool plug_memory(struct machine *machine, uint64_t bytes, const struct output *out, struct error **errp)
+// node: NULL, or its number as text.
+static bool plug_memory(struct machine *machine, uint64_t bytes, const char *node, const struct output *out, struct error **errp)
 {
     char memory[32], dimm[32], options[128], size[32];
     for (unsigned i = 1;; i++) {
@@ -126,8 +112,8 @@ static bool plug_memory(struct machine *machine, uint64_t bytes, const struct ou
     snprintf(options, sizeof options, "memory-backend-ram,id=%s,size=%llu", memory, (unsigned long long)bytes);
     if (!backend_new(machine->backends, options, errp))
         return false;
-    const char *properties[][2] = { { "memdev", memory }, { "autodel", "on" } };
-    struct device *device = pc_add_device(machine, "pc-dimm", dimm, (const char *const (*)[2])properties, 2, errp);
+    const char *properties[][2] = { { "memdev", memory }, { "autodel", "on" }, { "node", node } };
+    struct device *device = pc_add_device(machine, "pc-dimm", dimm, (const char *const (*)[2])properties, node ? 3 : 2, errp);
     if (!device) {
         backend_delete(machine->backends, memory, NULL);
         error_prefix(errp, "memory +%s: ", size_text(bytes, size, sizeof size));
@@ -239,7 +225,7 @@ static bool set_total(struct machine *machine, uint64_t bytes, const struct outp
                    size_text(now, a, sizeof a), size_text(goes, b, sizeof b));
         return true;
     }
-    return bytes > now ? plug_memory(machine, bytes - now, out, errp) : remove_memory(machine, now - bytes, out, errp);
+    return bytes > now ? plug_memory(machine, bytes - now, NULL, out, errp) : remove_memory(machine, now - bytes, out, errp);
 }
 
 // As after -m: plain numbers are MiB.
@@ -258,9 +244,12 @@ bool cmd_memory(struct machine *machine, char *arguments, const struct output *o
         show_table(machine, out);
         return true;
     }
-    if (*(arguments + strspn(arguments, " \t")))
-        return error_set(errp, "memory: one argument at most; '%s' is too much", arguments + strspn(arguments, " \t"));
     bool signed_ = *word == '+' || *word == '-';
+    char *more = next_word(&arguments), *node = more && *word == '+' && !strncmp(more, "node=", 5) ? more + 5 : NULL;
+    if (node)
+        more = next_word(&arguments);
+    if (more)
+        return error_set(errp, "memory: one argument at most (and node=N with +SIZE); '%s' is too much", more);
     uint64_t bytes;
     struct device *named = *word == '-' ? machine_find_device(machine, word + 1) : NULL;
     if (named)
@@ -268,6 +257,6 @@ bool cmd_memory(struct machine *machine, char *arguments, const struct output *o
     if (word[signed_] == '+' || !parse_amount(word + signed_, &bytes))
         return error_set(errp, *word == '-' ? "memory %s: neither a DIMM nor a size" : "memory %s: not a size (512M, 1G, 1.5GiB)", word);
     if (*word == '+')
-        return plug_memory(machine, bytes, out, errp);
+        return plug_memory(machine, bytes, node, out, errp);
     return *word == '-' ? remove_memory(machine, bytes, out, errp) : set_total(machine, bytes, out, errp);
 }

@@ -245,15 +245,26 @@ static void recall(struct readline *r, int step)
 
 struct candidates { char common[512]; unsigned count; struct readline *r; bool show; };
 
+// One line each: of a long help, what the terminal has room for.
+static void show_candidate(struct readline *r, const char *name, size_t length)
+{
+    char text[300];
+    const char *help = name[length] ? name + length + 1 : NULL;
+    size_t used = (length > 20 ? length : 20) + 2, columns = size_of(r).columns, room = columns > used + 8 ? columns - used : 8;
+    bool cut = help && strlen(help) > room;
+    if (help)
+        snprintf(text, sizeof text, "%-20.*s \x1b[90m%.*s%s\x1b[0m\n", (int)length, name, (int)(cut ? room - 3 : room), help, cut ? "..." : "");
+    else
+        snprintf(text, sizeof text, "%.*s\n", (int)length, name);
+    r->print(r->opaque, text);
+}
+
 static void candidate(void *opaque, const char *name)
 {
     struct candidates *c = opaque;
     size_t length = strcspn(name, "\t");
     if (c->show) {
-        char text[300];
-        bool help = name[length];
-        snprintf(text, sizeof text, "%-*.*s%s%s%s\n", help ? 20 : 0, (int)length, name, help ? " \x1b[90m" : "", help ? name + length + 1 : "", help ? "\x1b[0m" : "");
-        c->r->print(c->r->opaque, text);
+        show_candidate(c->r, name, length);
         return;
     }
     if (!c->count++) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "hw/mem/pc_dimm.h"
 #include "hw/pc/dimm_watch.h"
+#include "hw/pc/numa.h"
 #include "monitor/internal.h"
 #include "ui/ui.h"
 
@@ -49,6 +50,8 @@ static void add_dimms(struct machine *m, struct ui_facts *facts)
     facts->slots = state->slots;
     facts->plugged = state->used;
     facts->pluggable = state->total - state->used;
+    facts->largest = memory_device_largest(state);
+    facts->nodes = pc_numa(m)->count;
     for (struct memory_device *d = state->devices; d && facts->dimm_count < UI_DIMMS; d = d->next) {
         struct pc_dimm *dimm = pc_dimm_of(d->device);
         struct ui_dimm *to = &facts->dimms[facts->dimm_count++];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Rectangles and text on a canvas. Each change is noted as a dirty rectangle; when there are too many they become one.
+#include <string.h>
 #include "ui/internal.h"
 
 struct rect rect_cut(struct rect a, struct rect b)
@@ -172,4 +173,43 @@ int draw_text(struct canvas *c, const struct font *f, struct rect clip, int x, i
         draw_char(c, f, clip, x, y, code, colour);
     }
     return x;
+}
+
+// ---- text of several lines
+
+// Bytes of text on one line of so many characters, broken at a space where there is one.
+static size_t line_length(const char *text, int characters)
+{
+    size_t most = characters > 8 ? (size_t)characters : 8, n = strlen(text);
+    if (n <= most)
+        return n;
+    for (n = most; n > most / 2; n--)
+        if (text[n] == ' ')
+            return n;
+    return most;
+}
+
+static size_t next_line(const char *text, int characters)
+{
+    size_t length = line_length(text, characters);
+    return length + (text[length] == ' ');
+}
+
+int line_count(const char *text, int characters)
+{
+    int lines = 0;
+    for (; *text; text += next_line(text, characters))
+        lines++;
+    return lines;
+}
+
+int draw_lines(struct ui *ui, struct rect place, const char *text, uint32_t colour)
+{
+    int characters = place.w / ui->font.width, y = place.y;
+    for (; *text; text += next_line(text, characters), y += ui->font.height) {
+        char line[400];
+        snprintf(line, sizeof line, "%.*s", (int)line_length(text, characters), text);
+        draw_text(&ui->canvas, &ui->font, (struct rect){ place.x, y, place.w, ui->font.height }, place.x, y, line, colour);
+    }
+    return y;
 }

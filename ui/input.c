@@ -188,3 +188,13 @@ const char *input_key_name(unsigned code)
     };
     return code < CODES ? names[code] : NULL;
 }
+
+char input_key_character(unsigned code, bool shift)
+{
+    static const char characters[CODES][2] = {
+#define KEY(code, scancode, name, alias, plain, shifted) [code] = { plain, shifted },
+#include "ui/keymap.def"
+#undef KEY
+    };
+    return code < CODES ? characters[code][shift && characters[code][1]] : 0;
+}

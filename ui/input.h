@@ -32,3 +32,4 @@ void input_chord(struct input *input, const unsigned *codes, unsigned count, uns
 // "ctrl-alt-delete", "ret", "a": QEMU's names of keys; 0: unknown.
 unsigned input_key_code(const char *name);
 const char *input_key_name(unsigned code); // NULL: it has none
+char input_key_character(unsigned code, bool shift); // on a US keyboard; 0: it has none

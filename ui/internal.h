@@ -40,19 +40,22 @@ void draw_char(struct canvas *canvas, const struct font *font, struct rect clip,
 // UTF-8, cut off at the clip with a mark; returns the x after it.
 int draw_text(struct canvas *canvas, const struct font *font, struct rect clip, int x, int y, const char *text, uint32_t colour);
 int text_width(const struct font *font, const char *text);
+// Broken at spaces into lines of so many characters; draw_lines returns the y below the last one.
+int line_count(const char *text, int characters);
+int draw_lines(struct ui *ui, struct rect place, const char *text, uint32_t colour);
 uint32_t utf8_next(const char **text); // 0 at the end; bytes that are no UTF-8 give U+FFFD
 
 enum colour {
     COLOUR_BACK = 0x14181c, COLOUR_BAR = 0x262c33, COLOUR_BUTTON = 0x3a434d, COLOUR_LINE = 0x4c5763, COLOUR_TEXT = 0xdde3e9,
     COLOUR_DIM = 0x94a0ac, COLOUR_ACCENT = 0x4da3ff, COLOUR_GOOD = 0x59c36a, COLOUR_WARN = 0xe8b339, COLOUR_BAD = 0xee6a5f,
-    COLOUR_SELECT = 0x2f5d92,
+    COLOUR_SELECT = 0x2f5d92, COLOUR_HOLE = 0x20262c, COLOUR_OFF = 0x7b8691, // OFF: of what cannot be pressed
 };
 
 // ---- keys, as Linux input codes; only those that the window itself looks at
-enum { K_ESC = 1, K_1 = 2, K_9 = 10, K_0 = 11, K_MINUS = 12, K_EQUAL = 13, K_BACKSPACE = 14, K_TAB = 15, K_ENTER = 28, K_F = 33, K_G = 34,
-       K_C = 46, K_V = 47, K_F1 = 59, K_F3 = 61, K_KPMINUS = 74, K_KPPLUS = 78, K_KP0 = 82, K_F11 = 87, K_F12 = 88, K_KPENTER = 96, K_HOME = 102, K_UP,
+enum { K_ESC = 1, K_1 = 2, K_9 = 10, K_0 = 11, K_MINUS = 12, K_EQUAL = 13, K_BACKSPACE = 14, K_TAB = 15, K_Q = 16, K_ENTER = 28, K_F = 33, K_G = 34,
+       K_C = 46, K_V = 47, K_SPACE = 57, K_F1 = 59, K_F3 = 61, K_KP7 = 71, K_KPMINUS = 74, K_KPPLUS = 78, K_KP0 = 82, K_F11 = 87, K_F12 = 88, K_KPENTER = 96, K_HOME = 102, K_UP,
        K_PAGEUP, K_LEFT, K_RIGHT, K_END, K_DOWN, K_PAGEDOWN, K_INSERT, K_DELETE };
-enum { MOD_SHIFT = 1, MOD_CTRL = 2, MOD_ALT = 4, MOD_RIGHT_CTRL = 8 };
+enum { MOD_SHIFT = 1, MOD_CTRL = 2, MOD_ALT = 4, MOD_RIGHT_CTRL = 8, MOD_NUM = 16 };
 struct key { unsigned code, mods; uint32_t symbol; bool down, repeat; }; // symbol: character of the host's layout, 0: none
 struct pointer { int x, y, dx, dy, wheel; unsigned buttons, pressed, released, clicks, mods; }; // buttons: enum input_button
 
@@ -78,6 +81,12 @@ void ui_facts_soon(struct ui *ui);                 // and the machine
 void ui_wake(struct ui *ui);                       // any thread
 int64_t ui_host_ms(void);
 
+// ---- scroll_bar.c
+struct scroll_bar { struct rect place; int64_t total, shown, at; int unit, grip; bool held, hover; }; // at: what is above
+void scroll_bar_draw(const struct scroll_bar *bar, struct canvas *canvas);
+// True: it was for the bar. *changed: at is another, or it looks different.
+bool scroll_bar_pointer(struct scroll_bar *bar, const struct pointer *p, bool *changed);
+
 // ---- terminal.c
 struct terminal;
 struct terminal *terminal_new(void (*send)(void *opaque, const char *bytes, size_t len), void *opaque);
@@ -91,6 +100,7 @@ bool terminal_key(struct terminal *t, struct ui *ui, const struct key *key); // 
 void terminal_text(struct terminal *t, const char *utf8);
 void terminal_paste(struct terminal *t, const char *utf8);
 void terminal_pointer(struct terminal *t, const struct pointer *p);
+bool terminal_pull(struct terminal *t);            // a selection is held beyond an edge: true: call it again soon
 char *terminal_selection(struct terminal *t);      // malloced; NULL: none
 void terminal_print(struct terminal *t, FILE *out); // for ui_print
 // ---- window.c: what needs SDL
@@ -98,6 +108,7 @@ char *window_clipboard(bool primary);              // malloced UTF-8, never NULL
 void window_set_clipboard(const char *text, bool primary);
 void window_set_full_screen(struct ui *ui, bool on);
 void window_grab(struct ui *ui, bool on);
+void window_text_input(bool on);                   // keys make text
 void window_grow(struct ui *ui, int width, int height); // if the user has not chosen a size
 bool window_open(struct ui *ui, char **why);       // why: malloced
 void window_run(struct ui *ui);                    // until ui->quit or the display is lost
@@ -119,8 +130,9 @@ bool display_has_manager(struct ui *ui);           // someone gives windows thei
 enum tab_kind { TAB_SCREEN, TAB_TEXT, TAB_MEMORY };
 struct tab { enum tab_kind kind; char title[40]; struct console *console; struct terminal *terminal; bool unread; struct rect place; };
 #define TABS_MAX 24
-struct button { struct rect place; char id[80], label[64]; bool disabled; uint32_t colour; };
+struct button { struct rect place, clip; char id[80], label[64]; bool disabled; uint32_t colour; }; // clip: what of it can be seen
 #define BUTTONS_MAX 600
+#define MAP_PIECES (UI_REGIONS * 2 + 1)
 enum screen_scaling { SCALING_WHOLE, SCALING_FIT, SCALING_1_1 };
 struct ui {
     struct ui_options options;
@@ -169,9 +181,12 @@ struct ui {
     struct tab tabs[TABS_MAX];
     unsigned tab_count, selected;
     struct rect tab_bar, content, status_bar;
+    int status_end;            // of what the status bar says before its buttons
     struct button buttons[BUTTONS_MAX];
     unsigned button_count;
-    int hover;                 // button under the pointer, -1: none
+    struct rect button_clip;   // for buttons that are added
+    char focus[80];            // id of the button that Enter presses
+    int pointer_x, pointer_y;  // -1: outside
     struct ui_facts facts;
     uint64_t rate;             // instructions a second
     uint64_t rate_count;
@@ -186,9 +201,11 @@ struct ui {
     unsigned picture_width, picture_height;
     struct rect picture_place;
     // Memory tab
-    int memory_scroll;
-    int map_at;                // region under the pointer, -1: none
-    struct rect map_places[UI_REGIONS * 2 + 1];
+    int memory_scroll;         // pixels
+    struct scroll_bar memory_bar;
+    unsigned plug_node;        // where a DIMM goes that a button plugs
+    int map_at;                // piece under the pointer, -1: none
+    struct rect map_places[MAP_PIECES];
     unsigned map_count;
 };
 
@@ -204,12 +221,17 @@ void ui_key(struct ui *ui, const struct key *key);
 void ui_text(struct ui *ui, const char *utf8);
 void ui_pointer(struct ui *ui, const struct pointer *p);
 void ui_close_request(struct ui *ui);
-void ui_poll(struct ui *ui);                       // takes what other threads left
+int ui_poll(struct ui *ui);                        // takes what other threads left; in how many ms again at the latest, -1: when woken
 void ui_say(struct ui *ui, bool bad, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// ---- buttons.c
 void button_add(struct ui *ui, struct rect place, bool disabled, uint32_t colour, const char *id, const char *label);
 int button_width(const struct ui *ui, const char *label);
-void button_draw(struct ui *ui, const struct button *b);
+void buttons_draw(struct ui *ui, struct rect part); // those in it
+bool buttons_key(struct ui *ui, const struct key *key); // Tab and its like choose one, Enter presses it; true: used
+void buttons_hover(struct ui *ui, int x, int y);
+const struct button *button_at(const struct ui *ui, int x, int y); // NULL: none
 void button_press(struct ui *ui, const char *id);
+// ---- poll.c
 void ui_dump(struct ui *ui, const char *tab, FILE *out);
 // ---- screen_tab.c
 void screen_tab_take(struct ui *ui);               // the guest's picture, if it changed
@@ -223,7 +245,15 @@ void memory_tab_layout(struct ui *ui);
 void memory_tab_draw(struct ui *ui);
 void memory_tab_pointer(struct ui *ui, const struct pointer *p);
 bool memory_tab_press(struct ui *ui, const char *id);
+bool memory_tab_key(struct ui *ui, const struct key *key); // true: used
+void memory_tab_print(const struct ui *ui, FILE *out); // for ui_print
 void ui_size_text(char *out, size_t room, uint64_t bytes); // "512 MiB"
+// ---- memory_map.c
+uint32_t region_colour(enum ui_region_kind kind);
+void memory_map_draw(struct ui *ui, struct rect place); // and below it a line that explains it
+int memory_list_height(const struct ui *ui);       // of all that is at an address, as lines
+void memory_list_draw(struct ui *ui, struct rect place);
+void memory_list_print(const struct ui *ui, FILE *out);
 // ---- status.c
 void status_layout(struct ui *ui);
 void status_draw(struct ui *ui);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The guest's physical memory: a map of what lies at which address, the slots for DIMMs, and buttons that plug and eject. A button
-// runs a line of the monitor, which is shown.
+// The guest's physical memory: the map of memory_map.c, the slots for DIMMs, buttons that plug and eject, and the map as a list; all of
+// it scrolls. A button runs a line of the monitor, which is shown.
 #include <stdlib.h>
 #include <string.h>
 #include "ui/internal.h"
@@ -13,130 +13,24 @@ void ui_size_text(char *out, size_t room, uint64_t bytes)
 {
     static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
     unsigned u = 0;
-    while (u < 4 && bytes >= 1024 && (bytes % 1024 == 0 || bytes >= 10240 * 1024ull)) {
+    for (; u < 4 && bytes >= 1024 && bytes % 1024 == 0; u++)
         bytes /= 1024;
-        u++;
-    }
-    if (u == 1 && bytes >= 1024) { // the rest of a mebibyte does not matter
-        bytes /= 1024;
-        u++;
-    }
-    if (u == 2 && bytes >= 1024 && bytes % 256 == 0) // 2.5, 2.25
-        snprintf(out, room, "%llu.%llu GiB", (unsigned long long)(bytes / 1024), (unsigned long long)(bytes % 512 ? bytes % 1024 * 100 / 1024 : bytes % 1024 * 10 / 1024));
+    unsigned long long whole = bytes / 1024, eighths = bytes % 1024 / 128;
+    if (u < 4 && bytes >= 1024 && bytes % 128 == 0) // 2.5, 2.25, 2.125
+        snprintf(out, room, "%llu.%.*s %s", whole, eighths % 2 ? 3 : eighths % 4 ? 2 : 1, &"125250375500625750875"[3 * (eighths - 1)], units[u + 1]);
+    else if (u < 4 && bytes >= 10240)
+        snprintf(out, room, "%llu.%llu %s", (unsigned long long)(bytes * 10 + 512) / 10240, (unsigned long long)(bytes * 10 + 512) / 1024 % 10, units[u + 1]);
     else
         snprintf(out, room, "%llu %s", (unsigned long long)bytes, units[u]);
 }
 
-static const struct { const char *name; uint32_t colour; } kinds[] = {
-    [UI_RAM] = { "boot RAM", 0x3f7fbf }, [UI_DIMM] = { "DIMM", 0x3f9f5f }, [UI_ROM] = { "ROM", 0x8a63b8 }, [UI_DEVICE] = { "device", 0xb07a3a },
-};
-#define HOLE_COLOUR 0x20262c
+// ---- where everything is
 
-// ---- the map: widths grow with the logarithm of the size, so that a page can be seen next to a gigabyte
-
-static int weight(uint64_t size)
-{
-    int bits = 0;
-    while (size >> 12 >> bits)
-        bits++;
-    return 4 + bits * bits / 3;
-}
-
-struct piece { uint64_t start, size; int region; }; // region -1: a hole
-
-static unsigned pieces(const struct ui_facts *f, struct piece *out)
-{
-    unsigned n = 0;
-    uint64_t at = 0;
-    for (unsigned i = 0; i < f->region_count; i++) {
-        const struct ui_region *r = &f->regions[i];
-        if (r->start > at)
-            out[n++] = (struct piece){ at, r->start - at, -1 };
-        out[n++] = (struct piece){ r->start, r->size, (int)i };
-        at = r->start + r->size;
-    }
-    return n;
-}
-
-static void describe_region(struct ui *ui, const struct piece *p, char *out, size_t room)
-{
-    char size[32];
-    ui_size_text(size, sizeof size, p->size);
-    if (p->region < 0)
-        snprintf(out, room, "hole: nothing at 0x%llx-0x%llx, %s", (unsigned long long)p->start, (unsigned long long)(p->start + p->size - 1), size);
-    else
-        snprintf(out, room, "%s \"%s\": 0x%llx-0x%llx, %s", kinds[ui->facts.regions[p->region].kind].name, ui->facts.regions[p->region].name,
-                 (unsigned long long)p->start, (unsigned long long)(p->start + p->size - 1), size);
-}
-
-static struct rect map_rect(const struct ui *ui)
-{
-    int u = ui->unit, h = ui->font.height;
-    return (struct rect){ ui->content.x + 12 * u, ui->content.y + 8 * u + h * 3 / 2, ui->content.w - 24 * u, h * 5 / 2 };
-}
-
-static void draw_map(struct ui *ui)
-{
-    const struct font *f = &ui->font;
-    struct piece all[UI_REGIONS * 2 + 1];
-    unsigned count = pieces(&ui->facts, all);
-    struct rect m = map_rect(ui);
-    char text[256];
-    int total = 0, sum = 0, x = m.x;
-    draw_text(&ui->canvas, f, ui->content, m.x, ui->content.y + 6 * ui->unit, "Guest physical memory", COLOUR_TEXT);
-    for (unsigned i = 0; i < count; i++)
-        total += weight(all[i].size);
-    for (unsigned i = 0; i < count; i++) {
-        sum += weight(all[i].size);
-        int end = m.x + (int)((int64_t)m.w * sum / total);
-        struct rect r = { x, m.y, end - x, m.h };
-        uint32_t colour = all[i].region < 0 ? HOLE_COLOUR : kinds[ui->facts.regions[all[i].region].kind].colour;
-        ui->map_places[i] = r;
-        draw_fill(&ui->canvas, r, colour);
-        draw_fill(&ui->canvas, (struct rect){ r.x, r.y, ui->unit, r.h }, COLOUR_BACK);
-        if (ui->map_at == (int)i)
-            draw_frame(&ui->canvas, r, 2 * ui->unit, 0xffffff);
-        ui_size_text(text, sizeof text, all[i].size);
-        if (all[i].region >= 0 && text_width(f, text) + 4 * ui->unit <= r.w)
-            draw_text(&ui->canvas, f, r, r.x + (r.w - text_width(f, text)) / 2, r.y + (r.h - f->height) / 2, text, 0xffffff);
-        x = end;
-    }
-    ui->map_count = count;
-    int y = m.y + m.h + 5 * ui->unit; // the piece under the pointer, or what the colours mean
-    if (ui->map_at >= 0 && (unsigned)ui->map_at < count) {
-        describe_region(ui, &all[ui->map_at], text, sizeof text);
-        draw_text(&ui->canvas, f, ui->content, m.x, y, text, COLOUR_TEXT);
-        return;
-    }
-    x = m.x;
-    for (unsigned i = 0; i <= 4; i++) {
-        struct rect box = { x, y + f->height / 4, f->height / 2, f->height / 2 };
-        draw_fill(&ui->canvas, box, i < 4 ? kinds[i].colour : HOLE_COLOUR);
-        draw_frame(&ui->canvas, box, ui->unit, COLOUR_LINE);
-        x = draw_text(&ui->canvas, f, ui->content, x + f->height * 3 / 4, y, i < 4 ? kinds[i].name : "hole", COLOUR_DIM) + f->width * 2;
-    }
-}
-
-// ---- slots
-
-static const uint64_t sizes[] = { 128 * MIB, 256 * MIB, 512 * MIB, GIB, 2 * GIB, 4 * GIB, 8 * GIB };
+static const uint64_t sizes[] = { 128 * MIB, 256 * MIB, 512 * MIB, GIB, 2 * GIB, 4 * GIB, 8 * GIB, 16 * GIB, 32 * GIB };
 
 #define GAP(ui) (2 * (ui)->unit) // between rows
 
-static bool slot_free(const struct ui_facts *f)
-{
-    unsigned used = 0;
-    for (unsigned i = 0; i < f->dimm_count; i++)
-        used += f->dimms[i].slot >= 0;
-    return used < f->slots;
-}
-
-static struct rect list_rect(const struct ui *ui)
-{
-    struct rect m = map_rect(ui);
-    int top = m.y + m.h + ui->font.height * 4 + 26 * ui->unit;
-    return (struct rect){ m.x, top, m.w, ui->content.y + ui->content.h - top - 4 * ui->unit };
-}
+struct parts { struct rect map, summary, plug, slots, list; int height; }; // in the window; height: of all, in sight or not
 
 static const struct ui_dimm *dimm_in(const struct ui *ui, unsigned slot)
 {
@@ -153,158 +47,232 @@ static struct rect words_rect(const struct ui *ui, struct rect row)
     return (struct rect){ row.x + left, row.y, row.w - left - right, row.h };
 }
 
-// Bytes of text on one line of so many characters, broken at a space where there is one.
-static size_t line_length(const char *text, int characters)
+static void summary(const struct ui *ui, char *out, size_t room)
 {
-    size_t most = characters > 8 ? (size_t)characters : 8, n = strlen(text);
-    if (n <= most)
-        return n;
-    for (n = most; n > most / 2; n--)
-        if (text[n] == ' ')
-            return n;
-    return most;
+    const struct ui_facts *f = &ui->facts;
+    char ram[32], plugged[32], more[32];
+    ui_size_text(ram, sizeof ram, f->ram_size);
+    ui_size_text(plugged, sizeof plugged, f->plugged);
+    ui_size_text(more, sizeof more, f->pluggable);
+    if (f->slots)
+        snprintf(out, room, "boot RAM %s, plugged %s, room for %s more; %u of %u slots in use", ram, f->plugged ? plugged : "nothing", f->pluggable ? more : "nothing",
+                 f->dimm_count, f->slots);
+    else
+        snprintf(out, room, "boot RAM %s. No slots: start with -m %lluM,slots=3,maxmem=%lluM to plug memory.", ram, (unsigned long long)(f->ram_size / MIB),
+                 (unsigned long long)(f->ram_size / MIB + 3072));
 }
 
-// An empty slot has one line; a DIMM two, and as many as its reason needs.
-static int row_height(const struct ui *ui, unsigned slot)
+static void dimm_words(const struct ui_dimm *d, char *out, size_t room)
 {
-    const struct ui_dimm *d = dimm_in(ui, slot);
-    int lines = d ? 2 : 1, characters = words_rect(ui, list_rect(ui)).w / ui->font.width;
-    size_t length;
-    for (const char *line = d ? d->reason : ""; *line; line += length + (line[length] == ' ')) {
-        length = line_length(line, characters);
-        lines++;
+    char size[32];
+    ui_size_text(size, sizeof size, d->size);
+    snprintf(out, room, "%-9s %s at 0x%llx, backend %s, node %u", size, *d->id ? d->id : "(no name)", (unsigned long long)d->addr, d->backend, d->node);
+}
+
+// An empty slot has one line; a DIMM as many as there is to say.
+static int row_height(const struct ui *ui, const struct ui_dimm *d, int width)
+{
+    int lines = 1, characters = words_rect(ui, (struct rect){ .w = width }).w / ui->font.width;
+    char text[320];
+    if (d) {
+        dimm_words(d, text, sizeof text);
+        lines = line_count(text, characters) + line_count(d->state, characters) + line_count(d->reason, characters);
     }
     return lines * ui->font.height + 8 * ui->unit + GAP(ui);
 }
 
-// How far down the list can be scrolled: the last slot is at the bottom then.
-static int last_scroll(const struct ui *ui, int height)
+static struct parts parts_of(const struct ui *ui)
 {
-    int first = (int)ui->facts.slots;
-    while (first > 0 && (height -= row_height(ui, (unsigned)first - 1)) >= 0)
-        first--;
-    return first < (int)ui->facts.slots ? first : first ? first - 1 : 0;
+    int u = ui->unit, h = ui->font.height, top = ui->content.y - ui->memory_scroll, x = ui->content.x + 12 * u, w = ui->content.w - 24 * u;
+    struct parts p;
+    char text[200];
+    summary(ui, text, sizeof text);
+    p.map = (struct rect){ x, top + 8 * u + h * 3 / 2, w, h * 5 / 2 };
+    p.summary = (struct rect){ x, p.map.y + p.map.h + 10 * u + h * 3 / 2, w, line_count(text, w / ui->font.width) * h };
+    p.plug = (struct rect){ x, p.summary.y + p.summary.h + 6 * u, w, h + 8 * u };
+    p.slots = (struct rect){ x, p.plug.y + p.plug.h + 8 * u, w, 0 };
+    for (unsigned slot = 0; slot < ui->facts.slots; slot++)
+        p.slots.h += row_height(ui, dimm_in(ui, slot), w);
+    if (!ui->facts.slots)
+        p.slots.y = p.summary.y + p.summary.h;
+    p.list = (struct rect){ x, p.slots.y + p.slots.h + h, w, memory_list_height(ui) };
+    p.height = p.list.y + p.list.h + 6 * u - top;
+    return p;
+}
+
+// ---- buttons
+
+static bool slot_free(const struct ui_facts *f)
+{
+    unsigned used = 0;
+    for (unsigned i = 0; i < f->dimm_count; i++)
+        used += f->dimms[i].slot >= 0;
+    return used < f->slots;
+}
+
+static void plug_buttons(struct ui *ui, struct rect row)
+{
+    const struct ui_facts *f = &ui->facts;
+    char label[32], id[32];
+    int x = row.x + text_width(&ui->font, "Plug a DIMM: "), end = row.x + row.w;
+    if (f->nodes > 1) {
+        ui->plug_node %= f->nodes;
+        snprintf(label, sizeof label, "to node %u", ui->plug_node);
+        int w = button_width(ui, label);
+        button_add(ui, (struct rect){ end - w, row.y, w, row.h }, false, 0, "plug-node", label);
+        end -= w + 4 * ui->unit;
+    }
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        ui_size_text(label, sizeof label, sizes[i]);
+        int w = button_width(ui, label);
+        if (x + w > end || (sizes[i] > f->largest && sizes[i] > GIB))
+            break;
+        snprintf(id, sizeof id, "plug-%lluM", (unsigned long long)(sizes[i] / MIB));
+        button_add(ui, (struct rect){ x, row.y, w, row.h }, sizes[i] > f->largest || !slot_free(f), 0, id, label);
+        x += w + 4 * ui->unit;
+    }
+}
+
+static void eject_buttons(struct ui *ui, struct rect list)
+{
+    int y = list.y, w = button_width(ui, "Eject"), h = ui->font.height + 4 * ui->unit;
+    for (unsigned slot = 0; slot < ui->facts.slots; slot++) {
+        const struct ui_dimm *d = dimm_in(ui, slot);
+        int row = row_height(ui, d, list.w);
+        char id[80];
+        if (d && *d->id) {
+            snprintf(id, sizeof id, "eject-%s", d->id);
+            button_add(ui, (struct rect){ list.x + list.w - w - 6 * ui->unit, y + (row - GAP(ui) - h) / 2, w, h }, d->leaving, 0, id, "Eject");
+        }
+        y += row;
+    }
+}
+
+static void scroll_to(struct ui *ui, int64_t at)
+{
+    int64_t most = parts_of(ui).height - ui->content.h;
+    at = at > most ? most : at;
+    at = at < 0 ? 0 : at;
+    ui->draw_content |= at != ui->memory_scroll;
+    ui->memory_scroll = (int)at;
 }
 
 void memory_tab_layout(struct ui *ui)
 {
-    struct rect list = list_rect(ui);
-    int x = list.x, h = ui->font.height + 8 * ui->unit, y = list.y - h - 8 * ui->unit;
-    x += text_width(&ui->font, "Plug a DIMM: ");
-    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        char label[32], id[32];
-        ui_size_text(label, sizeof label, sizes[i]);
-        int w = button_width(ui, label);
-        if (x + w > list.x + list.w || y + h > ui->content.y + ui->content.h || (sizes[i] > ui->facts.pluggable && sizes[i] > GIB))
-            break;
-        snprintf(id, sizeof id, "plug-%lluM", (unsigned long long)(sizes[i] / MIB));
-        button_add(ui, (struct rect){ x, y, w, h }, sizes[i] > ui->facts.pluggable || !slot_free(&ui->facts), 0, id, label);
-        x += w + 4 * ui->unit;
-    }
-    int most = last_scroll(ui, list.h);
-    ui->memory_scroll = ui->memory_scroll > most ? most : ui->memory_scroll < 0 ? 0 : ui->memory_scroll;
-    int row;
-    for (unsigned slot = (unsigned)ui->memory_scroll; slot < ui->facts.slots && list.h > 0; slot++, list.y += row, list.h -= row) {
-        const struct ui_dimm *d = dimm_in(ui, slot);
-        int w = button_width(ui, "Eject"), button = ui->font.height + 4 * ui->unit;
-        char id[80];
-        row = row_height(ui, slot);
-        if (!d || !*d->id || row > list.h)
-            continue;
-        snprintf(id, sizeof id, "eject-%s", d->id);
-        button_add(ui, (struct rect){ list.x + list.w - w - 6 * ui->unit, list.y + (row - GAP(ui) - button) / 2, w, button }, d->leaving, 0, id, "Eject");
-    }
+    scroll_to(ui, ui->memory_scroll);
+    struct parts p = parts_of(ui);
+    struct rect c = ui->content, whole = ui->button_clip;
+    ui->memory_bar.place = (struct rect){ c.x + c.w - 8 * ui->unit, c.y, 8 * ui->unit, c.h };
+    ui->memory_bar.total = p.height;
+    ui->memory_bar.shown = c.h;
+    ui->memory_bar.at = ui->memory_scroll;
+    ui->memory_bar.unit = ui->unit;
+    ui->button_clip = c;
+    if (ui->facts.slots)
+        plug_buttons(ui, p.plug);
+    eject_buttons(ui, p.slots);
+    ui->button_clip = whole;
 }
 
-static uint32_t state_colour(const struct ui_dimm *d)
-{
-    return d->leaving || *d->reason ? COLOUR_WARN : kinds[UI_DIMM].colour;
-}
+// ---- drawing
 
-static void draw_slot(struct ui *ui, struct rect r, unsigned slot)
+static void draw_slot(struct ui *ui, struct rect r, unsigned slot, const struct ui_dimm *d)
 {
     const struct font *f = &ui->font;
-    const struct ui_dimm *d = dimm_in(ui, slot);
-    char text[256], size[32];
-    int y = r.y + 3 * ui->unit, x;
-    draw_fill(&ui->canvas, r, !d ? HOLE_COLOUR : *d->reason ? 0x332d1d : 0x1d3327);
-    draw_fill(&ui->canvas, (struct rect){ r.x, r.y, 3 * ui->unit, r.h }, d ? state_colour(d) : COLOUR_LINE);
-    snprintf(text, sizeof text, "slot %-3u", slot);
-    draw_text(&ui->canvas, f, r, r.x + 8 * ui->unit, y, text, COLOUR_DIM);
+    char text[320];
+    bool warn = d && (d->leaving || *d->reason);
     struct rect words = words_rect(ui, r);
+    words.y += 3 * ui->unit;
+    draw_fill(&ui->canvas, r, !d ? COLOUR_HOLE : *d->reason ? 0x332d1d : 0x1d3327);
+    draw_fill(&ui->canvas, (struct rect){ r.x, r.y, 3 * ui->unit, r.h }, !d ? COLOUR_LINE : warn ? COLOUR_WARN : region_colour(UI_DIMM));
+    snprintf(text, sizeof text, "slot %-3u", slot);
+    draw_text(&ui->canvas, f, r, r.x + 8 * ui->unit, words.y, text, COLOUR_DIM);
     if (!d) {
-        draw_text(&ui->canvas, f, r, words.x, y, "empty", 0x6f7b87);
+        draw_text(&ui->canvas, f, r, words.x, words.y, "empty", COLOUR_DIM);
         return;
     }
-    ui_size_text(size, sizeof size, d->size);
-    snprintf(text, sizeof text, "%-9s", size);
-    x = draw_text(&ui->canvas, f, words, words.x, y, text, 0xffffff);
-    snprintf(text, sizeof text, "%s at 0x%llx, backend %s, node %u", *d->id ? d->id : "(no name)", (unsigned long long)d->addr, d->backend, d->node);
-    draw_text(&ui->canvas, f, words, x + f->width, y, text, COLOUR_TEXT);
-    y += f->height + ui->unit; // what the guest makes of it, and why
-    draw_text(&ui->canvas, f, words, words.x, y, d->state, d->leaving || *d->reason ? COLOUR_WARN : COLOUR_DIM);
-    size_t length;
-    for (const char *line = d->reason; *line; line += length + (line[length] == ' ')) {
-        y += f->height;
-        length = line_length(line, words.w / f->width);
-        snprintf(text, sizeof text, "%.*s", (int)length, line);
-        draw_text(&ui->canvas, f, words, words.x, y, text, COLOUR_DIM);
+    dimm_words(d, text, sizeof text);
+    words.y = draw_lines(ui, words, text, COLOUR_TEXT) + ui->unit;
+    words.y = draw_lines(ui, words, d->state, warn ? COLOUR_WARN : COLOUR_DIM); // what the guest makes of it, and why
+    draw_lines(ui, words, d->reason, COLOUR_DIM);
+}
+
+static void draw_slots(struct ui *ui, struct rect list)
+{
+    for (unsigned slot = 0; slot < ui->facts.slots; slot++) {
+        const struct ui_dimm *d = dimm_in(ui, slot);
+        int row = row_height(ui, d, list.w);
+        struct rect r = { list.x, list.y, list.w, row - GAP(ui) };
+        if (rect_cut(r, ui->content).h > 0)
+            draw_slot(ui, r, slot, d);
+        list.y += row;
     }
 }
 
 void memory_tab_draw(struct ui *ui)
 {
-    const struct font *f = &ui->font;
-    const struct ui_facts *facts = &ui->facts;
-    struct rect list = list_rect(ui);
-    char text[200], ram[32], plugged[32], more[32];
-    ui->canvas.clip = ui->content; // in a small window not all of it is there
+    struct parts p = parts_of(ui);
+    char text[200];
+    ui->canvas.clip = ui->content; // what is scrolled out is not there
     draw_fill(&ui->canvas, ui->content, COLOUR_BACK);
-    draw_map(ui);
-    ui_size_text(ram, sizeof ram, facts->ram_size);
-    ui_size_text(plugged, sizeof plugged, facts->plugged);
-    ui_size_text(more, sizeof more, facts->pluggable);
-    snprintf(text, sizeof text, "boot RAM %s, plugged %s, room for %s more; %u slots", ram, plugged, more, facts->slots);
-    int y = list.y - 3 * f->height - 14 * ui->unit;
-    draw_text(&ui->canvas, f, ui->content, list.x, y + f->height / 2, text, COLOUR_TEXT);
-    if (!facts->slots) {
-        draw_text(&ui->canvas, f, ui->content, list.x, list.y, "No slots: start with -m 1G,slots=3,maxmem=4G to plug memory.", COLOUR_DIM);
-    } else {
-        draw_text(&ui->canvas, f, ui->content, list.x, list.y - f->height - 12 * ui->unit, "Plug a DIMM:", COLOUR_DIM);
-    }
-    int row;
-    for (unsigned slot = (unsigned)ui->memory_scroll; slot < facts->slots && (row = row_height(ui, slot)) <= list.h; slot++) {
-        draw_slot(ui, (struct rect){ list.x, list.y, list.w, row - GAP(ui) }, slot);
-        list.y += row;
-        list.h -= row;
-    }
-    for (unsigned i = 0; i < ui->button_count; i++)
-        if (ui->buttons[i].place.y < ui->status_bar.y)
-            button_draw(ui, &ui->buttons[i]);
+    draw_text(&ui->canvas, &ui->font, ui->content, p.map.x, p.map.y - ui->font.height * 3 / 2 - 2 * ui->unit, "Guest physical memory", COLOUR_TEXT);
+    memory_map_draw(ui, p.map);
+    summary(ui, text, sizeof text);
+    draw_lines(ui, p.summary, text, COLOUR_TEXT);
+    if (ui->facts.slots)
+        draw_text(&ui->canvas, &ui->font, ui->content, p.plug.x, p.plug.y + 4 * ui->unit, "Plug a DIMM:", COLOUR_DIM);
+    draw_slots(ui, p.slots);
+    memory_list_draw(ui, p.list);
+    scroll_bar_draw(&ui->memory_bar, &ui->canvas);
+    buttons_draw(ui, ui->content);
     ui->canvas.clip = (struct rect){ 0 };
 }
+
+// ---- pointer and keys
 
 void memory_tab_pointer(struct ui *ui, const struct pointer *p)
 {
     int at = -1;
-    for (unsigned i = 0; i < ui->map_count; i++)
-        if (rect_has(ui->map_places[i], p->x, p->y))
-            at = (int)i;
-    if (at != ui->map_at) {
-        ui->map_at = at;
-        ui->draw_content = true;
+    if (scroll_bar_pointer(&ui->memory_bar, p, &ui->draw_content)) {
+        scroll_to(ui, ui->memory_bar.at);
+        return;
     }
-    if (p->wheel) {
-        ui->memory_scroll -= p->wheel;
-        ui->draw_content = true;
+    for (unsigned i = 0; i < ui->map_count; i++)
+        if (rect_has(rect_cut(ui->map_places[i], ui->content), p->x, p->y))
+            at = (int)i;
+    ui->draw_content |= at != ui->map_at;
+    ui->map_at = at;
+    if (p->wheel)
+        scroll_to(ui, ui->memory_scroll - (int64_t)p->wheel * 3 * ui->font.height);
+}
+
+bool memory_tab_key(struct ui *ui, const struct key *key)
+{
+    int line = ui->font.height, page = ui->content.h - 2 * line;
+    if (!key->down)
+        return false;
+    switch (key->code) {
+    case K_UP: scroll_to(ui, ui->memory_scroll - line); return true;
+    case K_DOWN: scroll_to(ui, ui->memory_scroll + line); return true;
+    case K_PAGEUP: scroll_to(ui, ui->memory_scroll - page); return true;
+    case K_PAGEDOWN: scroll_to(ui, ui->memory_scroll + page); return true;
+    case K_HOME: scroll_to(ui, 0); return true;
+    case K_END: scroll_to(ui, parts_of(ui).height); return true;
+    default: return buttons_key(ui, key);
     }
 }
 
 bool memory_tab_press(struct ui *ui, const char *id)
 {
     char line[128];
-    if (!strncmp(id, "plug-", 5))
+    if (!strcmp(id, "plug-node")) {
+        ui->plug_node++;
+        ui->draw_content = true;
+        return true;
+    }
+    if (!strncmp(id, "plug-", 5) && ui->facts.nodes > 1)
+        snprintf(line, sizeof line, "memory +%s node=%u", id + 5, ui->plug_node);
+    else if (!strncmp(id, "plug-", 5))
         snprintf(line, sizeof line, "memory +%s", id + 5);
     else if (!strncmp(id, "eject-", 6))
         snprintf(line, sizeof line, "memory -%s", id + 6);
@@ -313,4 +281,16 @@ bool memory_tab_press(struct ui *ui, const char *id)
     ui_command(ui, line);
     ui_say(ui, false, "(qemu) %s", line);
     return true;
+}
+
+void memory_tab_print(const struct ui *ui, FILE *out)
+{
+    int64_t most = ui->memory_bar.total - ui->memory_bar.shown;
+    fprintf(out, "scroll %d of %d\n", ui->memory_scroll, most > 0 ? (int)most : 0);
+    for (unsigned i = 0; i < ui->facts.dimm_count; i++) {
+        const struct ui_dimm *d = &ui->facts.dimms[i];
+        fprintf(out, "dimm %s slot %d size %llu addr 0x%llx backend %s node %u state %s%s\n", d->id, d->slot, (unsigned long long)d->size, (unsigned long long)d->addr,
+                d->backend, d->node, d->state, d->leaving ? " leaving" : "");
+    }
+    memory_list_print(ui, out);
 }

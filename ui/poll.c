@@ -23,6 +23,28 @@ static void take_text(struct ui *ui)
     }
 }
 
+static const struct ui_dimm *find_dimm(const struct ui_facts *facts, const char *id)
+{
+    for (unsigned i = 0; i < facts->dimm_count; i++)
+        if (!strcmp(facts->dimms[i].id, id))
+            return &facts->dimms[i];
+    return NULL;
+}
+
+// What became of DIMMs that the guest was asked to let go of.
+static void tell_ejected(struct ui *ui, const struct ui_facts *old)
+{
+    for (unsigned i = 0; i < old->dimm_count; i++) {
+        const struct ui_dimm *before = &old->dimms[i], *now = find_dimm(&ui->facts, before->id);
+        if (!before->leaving || (now && now->leaving))
+            continue;
+        if (now)
+            ui_say(ui, true, "%s stays%s%s", now->id, *now->reason ? ": " : "", now->reason);
+        else
+            ui_say(ui, false, "%s is out", before->id);
+    }
+}
+
 static void take_facts(struct ui *ui, const struct ui_facts *facts)
 {
     struct ui_facts old = ui->facts;
@@ -39,6 +61,7 @@ static void take_facts(struct ui *ui, const struct ui_facts *facts)
     ui->rate = rate;
     old.instructions = facts->instructions;
     if (memcmp(&old, facts, sizeof old)) {
+        tell_ejected(ui, &old);
         ui->draw_content |= tabs_current(ui)->kind == TAB_MEMORY;
         ui->map_at = -1;
     }
@@ -63,8 +86,10 @@ void ui_dump(struct ui *ui, const char *tab, FILE *out)
     }
     for (unsigned i = 0; i < ui->button_count; i++) {
         const struct button *b = &ui->buttons[i];
-        fprintf(out, "button %s \"%s\" %d,%d %dx%d%s\n", b->id, b->label, b->place.x, b->place.y, b->place.w, b->place.h, b->disabled ? " disabled" : "");
+        fprintf(out, "button %s \"%s\" %d,%d %dx%d%s\n", b->id, b->label, b->clip.x, b->clip.y, b->clip.w, b->clip.h, b->disabled ? " disabled" : "");
     }
+    if (*ui->focus)
+        fprintf(out, "focus %s\n", ui->focus);
     if (*ui->message)
         fprintf(out, "message %s\n", ui->message);
     const struct tab *t = &ui->tabs[shown];
@@ -73,14 +98,11 @@ void ui_dump(struct ui *ui, const char *tab, FILE *out)
                 ui->picture_place.w, ui->picture_place.h, scalings[ui->scaling]);
     else if (t->terminal)
         terminal_print(t->terminal, out);
-    for (unsigned i = 0; t->kind == TAB_MEMORY && i < ui->facts.dimm_count; i++) {
-        const struct ui_dimm *d = &ui->facts.dimms[i];
-        fprintf(out, "dimm %s slot %d size %llu addr 0x%llx backend %s node %u state %s%s\n", d->id, d->slot, (unsigned long long)d->size, (unsigned long long)d->addr,
-                d->backend, d->node, d->state, d->leaving ? " leaving" : "");
-    }
+    else
+        memory_tab_print(ui, out);
 }
 
-void ui_poll(struct ui *ui)
+int ui_poll(struct ui *ui)
 {
     tabs_update(ui);
     take_text(ui);
@@ -119,4 +141,5 @@ void ui_poll(struct ui *ui)
         pthread_cond_broadcast(&ui->moved);
         pthread_mutex_unlock(&ui->lock);
     }
+    return tabs_current(ui)->terminal && terminal_pull(tabs_current(ui)->terminal) ? 20 : -1;
 }

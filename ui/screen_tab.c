@@ -38,27 +38,28 @@ static uint32_t mix(uint32_t a, uint32_t b, unsigned part) // part of 256 of b
     return rb | g;
 }
 
-// Row y of the window's part [x, x + w) from the picture.
-static void draw_row(struct ui *ui, struct rect p, int x, int w, int y)
+// Each of these puts row y of the window's part [x, x + w) from the picture.
+
+static void draw_whole(struct ui *ui, struct rect p, int x, int w, int y, uint32_t *out)
 {
-    unsigned pw = ui->picture_width, ph = ui->picture_height;
-    uint32_t *out = ui->canvas.pixels + (size_t)y * (size_t)ui->canvas.width;
-    bool whole = (unsigned)p.w % pw == 0 && (unsigned)p.h % ph == 0;
-    if (whole) {
-        const uint32_t *row = ui->picture + (size_t)((unsigned)(y - p.y) / ((unsigned)p.h / ph)) * pw;
-        unsigned zoom = (unsigned)p.w / pw, from = (unsigned)(x - p.x) / zoom, of = (unsigned)(x - p.x) % zoom;
-        if (zoom == 1) {
-            memcpy(out + x, row + from, (size_t)w * sizeof *out);
-            return;
-        }
-        for (int i = x; i < x + w; i++) {
-            out[i] = row[from];
-            of = of + 1 < zoom ? of + 1 : 0;
-            from += !of;
-        }
+    unsigned pw = ui->picture_width, zoom = (unsigned)p.w / pw, from = (unsigned)(x - p.x) / zoom, of = (unsigned)(x - p.x) % zoom;
+    const uint32_t *row = ui->picture + (size_t)((unsigned)(y - p.y) / ((unsigned)p.h / ui->picture_height)) * pw;
+    if (zoom == 1) {
+        memcpy(out + x, row + from, (size_t)w * sizeof *out);
         return;
     }
-    int64_t fy = (((int64_t)(y - p.y) * 2 + 1) * ph * 256 / p.h - 256) / 2; // middle of the pixel, in 1/256
+    for (int i = x; i < x + w; i++) {
+        out[i] = row[from];
+        of = of + 1 < zoom ? of + 1 : 0;
+        from += !of;
+    }
+}
+
+// Larger: between the middles of pixels, in 1/256.
+static void draw_larger(struct ui *ui, struct rect p, int x, int w, int y, uint32_t *out)
+{
+    unsigned pw = ui->picture_width, ph = ui->picture_height;
+    int64_t fy = (((int64_t)(y - p.y) * 2 + 1) * ph * 256 / p.h - 256) / 2;
     fy = fy < 0 ? 0 : fy;
     unsigned y0 = (unsigned)(fy >> 8), y1 = y0 + 1 < ph ? y0 + 1 : y0, part_y = fy & 255;
     for (int i = x; i < x + w; i++) {
@@ -70,14 +71,46 @@ static void draw_row(struct ui *ui, struct rect p, int x, int w, int y)
     }
 }
 
+// What of [from, to), in 1/256, lies in pixel i.
+static uint64_t share(uint64_t from, uint64_t to, uint64_t i)
+{
+    uint64_t a = i << 8 > from ? i << 8 : from, b = (i + 1) << 8 < to ? (i + 1) << 8 : to;
+    return b - a;
+}
+
+// Smaller: the mean of all that a pixel stands for, so that no line of the guest's is lost.
+static void draw_smaller(struct ui *ui, struct rect p, int x, int w, int y, uint32_t *out)
+{
+    uint64_t pw = ui->picture_width, ph = ui->picture_height, row = (uint64_t)(y - p.y);
+    uint64_t top = row * ph * 256 / (uint64_t)p.h, bottom = (row + 1) * ph * 256 / (uint64_t)p.h;
+    for (int i = x; i < x + w; i++) {
+        uint64_t column = (uint64_t)(i - p.x), left = column * pw * 256 / (uint64_t)p.w, right = (column + 1) * pw * 256 / (uint64_t)p.w;
+        uint64_t red = 0, green = 0, blue = 0, all = (bottom - top) * (right - left);
+        for (uint64_t sy = top >> 8; sy << 8 < bottom; sy++) {
+            for (uint64_t sx = left >> 8; sx << 8 < right; sx++) {
+                uint64_t part = share(top, bottom, sy) * share(left, right, sx);
+                uint32_t pixel = ui->picture[sy * pw + sx];
+                red += (pixel >> 16 & 255) * part;
+                green += (pixel >> 8 & 255) * part;
+                blue += (pixel & 255) * part;
+            }
+        }
+        out[i] = (uint32_t)((red / all) << 16 | (green / all) << 8 | blue / all);
+    }
+}
+
 static void draw_part(struct ui *ui, struct rect part)
 {
     struct rect p = ui->picture_place;
     part = rect_cut(rect_cut(part, p), ui->content);
     if (part.w <= 0 || part.h <= 0)
         return;
-    for (int y = part.y; y < part.y + part.h; y++)
-        draw_row(ui, p, part.x, part.w, y);
+    unsigned pw = ui->picture_width, ph = ui->picture_height;
+    bool whole = (unsigned)p.w % pw == 0 && (unsigned)p.h % ph == 0, smaller = (unsigned)p.w < pw || (unsigned)p.h < ph;
+    for (int y = part.y; y < part.y + part.h; y++) {
+        uint32_t *out = ui->canvas.pixels + (size_t)y * (size_t)ui->canvas.width;
+        (whole ? draw_whole : smaller ? draw_smaller : draw_larger)(ui, p, part.x, part.w, y, out);
+    }
     canvas_dirty(&ui->canvas, part);
 }
 
@@ -105,7 +138,7 @@ void screen_tab_take(struct ui *ui)
     draw_part(ui, (struct rect){ x0, y0, x1 - x0, y1 - y0 });
 }
 
-static void draw_lines(struct ui *ui, const char *const *lines, int count)
+static void draw_notes(struct ui *ui, const char *const *lines, int count)
 {
     const struct font *f = &ui->font;
     int y = ui->content.y + (ui->content.h - count * f->height * 3 / 2) / 2;
@@ -119,7 +152,7 @@ void screen_tab_draw(struct ui *ui)
     draw_fill(&ui->canvas, ui->content, ui->picture_width ? 0 : COLOUR_BACK);
     if (!ui->picture_width) {
         static const char *const lines[] = { "The guest has drawn nothing yet.", "Ctrl-Alt-2 to Ctrl-Alt-9 and the tabs above lead to monitor, serial ports and memory." };
-        draw_lines(ui, lines, 2);
+        draw_notes(ui, lines, 2);
         return;
     }
     draw_part(ui, ui->picture_place);

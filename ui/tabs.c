@@ -60,66 +60,16 @@ void tabs_select(struct ui *ui, unsigned index)
     if (ui->input)
         input_release_all(ui->input);
     ui->selected = index;
-    ui->message[0] = 0;
+    ui->message[0] = ui->focus[0] = 0;
     ui->tabs[index].unread = false;
     ui->draw_all = true;
+    window_text_input(tabs_current(ui)->terminal);
     atomic_store(&ui->watching, tabs_current(ui)->kind == TAB_SCREEN && !ui->hidden);
     atomic_store(&ui->memory_on_view, tabs_current(ui)->kind == TAB_MEMORY);
     if (tabs_current(ui)->kind == TAB_SCREEN)
         ui_refresh_soon(ui);
     else if (tabs_current(ui)->kind == TAB_MEMORY)
         ui_facts_soon(ui);
-}
-
-// ---- buttons
-
-int button_width(const struct ui *ui, const char *label)
-{
-    return text_width(&ui->font, label) + 12 * ui->unit;
-}
-
-void button_add(struct ui *ui, struct rect place, bool disabled, uint32_t colour, const char *id, const char *label)
-{
-    if (ui->button_count == BUTTONS_MAX)
-        return;
-    struct button *b = &ui->buttons[ui->button_count++];
-    *b = (struct button){ .place = place, .disabled = disabled, .colour = colour };
-    snprintf(b->id, sizeof b->id, "%s", id);
-    snprintf(b->label, sizeof b->label, "%s", label);
-}
-
-void button_draw(struct ui *ui, const struct button *b)
-{
-    bool hover = ui->hover >= 0 && b == &ui->buttons[ui->hover] && !b->disabled;
-    uint32_t back = hover ? COLOUR_LINE : COLOUR_BUTTON, text = b->disabled ? 0x69737d : b->colour ? b->colour : COLOUR_TEXT;
-    int x = b->place.x + (b->place.w - text_width(&ui->font, b->label)) / 2, y = b->place.y + (b->place.h - ui->font.height) / 2;
-    draw_fill(&ui->canvas, b->place, b->disabled ? COLOUR_BAR : back);
-    draw_frame(&ui->canvas, b->place, ui->unit, b->disabled ? COLOUR_BUTTON : COLOUR_LINE);
-    draw_text(&ui->canvas, &ui->font, b->place, x, y, b->label, text);
-}
-
-void button_press(struct ui *ui, const char *id)
-{
-    ui->message[0] = 0;
-    ui->draw_bars = true;
-    if (!strcmp(id, "quit-yes"))
-        ui_command(ui, "quit");
-    else if (!strcmp(id, "quit-no"))
-        ui->asking_quit = false, ui->draw_all = true;
-    else if (!strcmp(id, "pause"))
-        ui_command(ui, ui->facts.state == UI_RUNNING ? "stop" : "cont");
-    else if (!strcmp(id, "reset"))
-        ui_command(ui, "system_reset");
-    else if (!strcmp(id, "power"))
-        ui_command(ui, "system_powerdown");
-    else if (!strcmp(id, "screenshot"))
-        screen_tab_shot(ui);
-    else if (!strcmp(id, "scaling")) {
-        ui->scaling = (ui->scaling + 1) % 3;
-        ui->zoom = 0;
-        ui->draw_all = true;
-    } else
-        memory_tab_press(ui, id);
 }
 
 // ---- layout
@@ -150,16 +100,16 @@ static void quit_layout(struct ui *ui)
 void ui_layout(struct ui *ui)
 {
     int w = ui->canvas.width, h = ui->canvas.height, bar = ui->font.height + 10 * ui->unit;
-    bool screen = tabs_current(ui)->kind == TAB_SCREEN, no_tabs = ui->options.hide_tabs || (ui->full_screen && screen);
+    struct tab *tab = tabs_current(ui);
+    bool no_tabs = ui->options.hide_tabs || (ui->full_screen && tab->kind == TAB_SCREEN);
     ui->tab_bar = (struct rect){ 0, 0, w, no_tabs ? 0 : bar };
-    ui->status_bar = (struct rect){ 0, h - bar, w, bar };
-    ui->content = (struct rect){ 0, ui->tab_bar.h, w, h - ui->tab_bar.h - bar };
     ui->button_count = 0;
+    ui->button_clip = (struct rect){ 0, 0, w, h };
     tabs_layout(ui);
     status_layout(ui);
-    if (tabs_current(ui)->kind == TAB_MEMORY)
+    ui->content = (struct rect){ 0, ui->tab_bar.h, w, ui->status_bar.y - ui->tab_bar.h };
+    if (tab->kind == TAB_MEMORY)
         memory_tab_layout(ui);
-    struct tab *tab = tabs_current(ui);
     if (tab->terminal) {
         terminal_place(tab->terminal, ui->content, &ui->font);
         atomic_store(&tab->console->size, terminal_size(tab->terminal));
@@ -170,20 +120,32 @@ void ui_layout(struct ui *ui)
 
 // ---- drawing
 
+// -1: none.
+static int tab_at(const struct ui *ui, int x, int y)
+{
+    for (unsigned i = 0; i < ui->tab_count; i++)
+        if (rect_has(ui->tabs[i].place, x, y))
+            return (int)i;
+    return -1;
+}
+
 void tabs_draw(struct ui *ui)
 {
     if (!ui->tab_bar.h)
         return;
     draw_fill(&ui->canvas, ui->tab_bar, COLOUR_BAR);
+    int under = tab_at(ui, ui->pointer_x, ui->pointer_y);
     for (unsigned i = 0; i < ui->tab_count; i++) {
         const struct tab *t = &ui->tabs[i];
-        bool chosen = i == ui->selected;
+        bool chosen = i == ui->selected, hover = under == (int)i && !ui->asking_quit;
         int x = t->place.x + ui->font.width * 3 / 2, y = t->place.y + (t->place.h - ui->font.height) / 2;
         if (chosen) {
             draw_fill(&ui->canvas, t->place, COLOUR_BACK);
             draw_fill(&ui->canvas, (struct rect){ t->place.x, t->place.y, t->place.w, 2 * ui->unit }, COLOUR_ACCENT);
         }
-        draw_text(&ui->canvas, &ui->font, t->place, x, y, t->title, chosen ? COLOUR_TEXT : COLOUR_DIM);
+        if (!chosen && hover)
+            draw_fill(&ui->canvas, t->place, COLOUR_BUTTON);
+        draw_text(&ui->canvas, &ui->font, t->place, x, y, t->title, chosen || hover ? COLOUR_TEXT : COLOUR_DIM);
         if (t->unread) { // the dot
             int d = 6 * ui->unit;
             struct rect dot = { t->place.x + t->place.w - ui->font.width * 3 / 2, t->place.y + (t->place.h - d) / 2, d, d };
@@ -201,30 +163,30 @@ static void quit_draw(struct ui *ui)
     draw_fill(&ui->canvas, box, COLOUR_BAR);
     draw_frame(&ui->canvas, box, 2 * ui->unit, COLOUR_ACCENT);
     draw_text(&ui->canvas, &ui->font, box, box.x + (w - text_width(&ui->font, text)) / 2, ui->buttons[0].place.y - 2 * ui->font.height, text, COLOUR_TEXT);
-    for (unsigned i = 0; i < ui->button_count; i++)
-        button_draw(ui, &ui->buttons[i]);
+    buttons_draw(ui, box);
 }
 
-void ui_draw(struct ui *ui)
+static void content_draw(struct ui *ui, bool all)
 {
     struct tab *tab = tabs_current(ui);
-    bool all = ui->draw_all;
-    if (all)
-        ui_layout(ui);
-    else if (ui->draw_content && tab->kind == TAB_MEMORY)
-        ui_layout(ui);
     if (tab->terminal)
         terminal_draw(tab->terminal, &ui->canvas, all, ui->focused);
     else if (tab->kind == TAB_SCREEN && (all || ui->draw_content))
         screen_tab_draw(ui);
     else if (tab->kind == TAB_MEMORY && (all || ui->draw_content))
         memory_tab_draw(ui);
+}
+
+void ui_draw(struct ui *ui)
+{
+    struct rect before = ui->content;
+    if (ui->draw_all || ui->draw_bars || (ui->draw_content && tabs_current(ui)->kind == TAB_MEMORY))
+        ui_layout(ui);
+    bool all = ui->draw_all || memcmp(&before, &ui->content, sizeof before);
+    content_draw(ui, all);
     if (all || ui->draw_bars) {
         tabs_draw(ui);
-        if (!ui->asking_quit) {
-            ui_layout(ui);
-            status_draw(ui);
-        }
+        status_draw(ui);
     }
     if (ui->asking_quit)
         quit_draw(ui);
@@ -269,6 +231,9 @@ static bool own_key(struct ui *ui, const struct key *key)
     } else if (key->code == K_F) {
         if (key->down && !key->repeat)
             window_set_full_screen(ui, !ui->full_screen);
+    } else if (key->code == K_Q) {
+        if (key->down && !key->repeat)
+            ui_close_request(ui);
     } else if (key->code == K_G) {
         if (key->down && !key->repeat && (ui->grabbed || screen))
             window_grab(ui, !ui->grabbed);
@@ -299,10 +264,10 @@ void ui_key(struct ui *ui, const struct key *key)
 {
     struct tab *tab = tabs_current(ui);
     if (ui->asking_quit) {
-        if (key->down && (key->code == K_ENTER || key->code == K_KPENTER))
-            button_press(ui, "quit-yes");
-        else if (key->down && key->code == K_ESC)
+        if (key->down && key->code == K_ESC)
             button_press(ui, "quit-no");
+        else
+            buttons_key(ui, key);
         return;
     }
     if (own_key(ui, key))
@@ -311,8 +276,8 @@ void ui_key(struct ui *ui, const struct key *key)
         screen_tab_key(ui, key);
     else if (tab->terminal)
         terminal_key(tab->terminal, ui, key);
-    else if (key->down && (key->code == K_PAGEUP || key->code == K_PAGEDOWN))
-        memory_tab_pointer(ui, &(struct pointer){ .x = ui->content.x, .y = ui->content.y, .wheel = key->code == K_PAGEUP ? 3 : -3 });
+    else
+        memory_tab_key(ui, key);
 }
 
 void ui_text(struct ui *ui, const char *utf8)
@@ -323,17 +288,25 @@ void ui_text(struct ui *ui, const char *utf8)
 
 static void hover(struct ui *ui, const struct pointer *p)
 {
-    int now = -1;
-    for (unsigned i = 0; i < ui->button_count; i++)
-        if (rect_has(ui->buttons[i].place, p->x, p->y))
-            now = (int)i;
-    if (now == ui->hover)
-        return;
-    int both[] = { ui->hover, now };
-    ui->hover = now;
-    for (int i = 0; i < 2; i++)
-        if (both[i] >= 0 && (unsigned)both[i] < ui->button_count)
-            button_draw(ui, &ui->buttons[both[i]]);
+    ui->draw_bars |= tab_at(ui, ui->pointer_x, ui->pointer_y) != tab_at(ui, p->x, p->y);
+    buttons_hover(ui, p->x, p->y);
+}
+
+// What is pressed on bars and buttons; true: used.
+static bool press(struct ui *ui, const struct pointer *p)
+{
+    const struct button *b = button_at(ui, p->x, p->y);
+    int tab = tab_at(ui, p->x, p->y);
+    if (!(p->pressed & INPUT_LEFT) || (!b && tab < 0))
+        return false;
+    if (b && !b->disabled) {
+        char id[sizeof b->id];
+        memcpy(id, b->id, sizeof id);
+        button_press(ui, id);
+    } else if (!b && !ui->asking_quit) {
+        tabs_select(ui, (unsigned)tab);
+    }
+    return true;
 }
 
 void ui_pointer(struct ui *ui, const struct pointer *p)
@@ -344,26 +317,14 @@ void ui_pointer(struct ui *ui, const struct pointer *p)
         return;
     }
     hover(ui, p);
-    if (p->pressed & INPUT_LEFT && ui->hover >= 0) {
-        const struct button b = ui->buttons[ui->hover];
-        if (!b.disabled)
-            button_press(ui, b.id);
+    if (press(ui, p) || ui->asking_quit)
         return;
-    }
-    if (ui->asking_quit)
-        return;
-    if (p->pressed & INPUT_LEFT && rect_has(ui->tab_bar, p->x, p->y)) {
-        for (unsigned i = 0; i < ui->tab_count; i++)
-            if (rect_has(ui->tabs[i].place, p->x, p->y))
-                tabs_select(ui, i);
-        return;
-    }
     bool inside = rect_has(ui->content, p->x, p->y);
     if (tab->kind == TAB_SCREEN && inside)
         screen_tab_pointer(ui, p);
     else if (tab->terminal && (inside || !p->pressed))
         terminal_pointer(tab->terminal, p);
-    else if (tab->kind == TAB_MEMORY && inside)
+    else if (tab->kind == TAB_MEMORY && (inside || !p->pressed))
         memory_tab_pointer(ui, p);
 }
 
@@ -377,6 +338,7 @@ void ui_close_request(struct ui *ui)
     } else {
         if (ui->grabbed)
             window_grab(ui, false);
+        snprintf(ui->focus, sizeof ui->focus, "quit-no"); // not to be ended by what is being typed
         ui->asking_quit = ui->draw_all = true;
     }
 }

@@ -4,7 +4,6 @@
 #include "ui/terminal.h"
 #include <stdlib.h>
 #include <string.h>
-#include "ui/input.h"
 
 static struct cell cell_of(const struct terminal *t, const VTermScreenCell *from)
 {
@@ -137,7 +136,7 @@ static void output(const char *bytes, size_t len, void *opaque)
 static void set_colours(struct terminal *t)
 {
     static const uint32_t colours[16] = { 0x1f252b, 0xe0605a, 0x5fba6e, 0xd8ac3f, 0x5b9bec, 0xbd7ad8, 0x4cb8c4, 0xc8ced5,
-                                          0x6f7b87, 0xf28b84, 0x8bd896, 0xf0cc6c, 0x8fbcf5, 0xd8a3ec, 0x82d8e2, 0xffffff };
+                                          0x828f9c, 0xf28b84, 0x8bd896, 0xf0cc6c, 0x8fbcf5, 0xd8a3ec, 0x82d8e2, 0xffffff };
     for (int i = 0; i < 16; i++) {
         VTermColor c;
         vterm_color_rgb(&c, colours[i] >> 16, colours[i] >> 8 & 255, colours[i] & 255);
@@ -246,14 +245,13 @@ bool terminal_line(const struct terminal *t, uint64_t number, struct cell *cells
 
 void terminal_scroll(struct terminal *t, int lines)
 {
-    int64_t view = (int64_t)t->view + lines;
-    t->view = view < 0 || t->alternate ? 0 : view > t->count ? t->count : (unsigned)view;
-    t->all_dirty = true;
+    int64_t wanted = (int64_t)t->view + lines;
+    unsigned view = wanted < 0 || t->alternate ? 0 : wanted > t->count ? t->count : (unsigned)wanted;
+    t->all_dirty |= view != t->view;
+    t->view = view;
 }
 
 // ---- layout and drawing
-
-#define MARGIN(t) (4 * (t)->unit)
 
 void terminal_place(struct terminal *t, struct rect place, const struct font *font)
 {
@@ -262,7 +260,7 @@ void terminal_place(struct terminal *t, struct rect place, const struct font *fo
     t->font = *font;
     t->unit = (font->height + 8) / 16;
     t->place = place;
-    int columns = (place.w - 2 * MARGIN(t) - 4 * t->unit) / font->width, rows = (place.h - 2 * MARGIN(t)) / font->height;
+    int columns = (place.w - 2 * TERMINAL_MARGIN(t) - 4 * t->unit) / font->width, rows = (place.h - 2 * TERMINAL_MARGIN(t)) / font->height;
     columns = columns < 10 ? 10 : columns > 500 ? 500 : columns;
     rows = rows < 1 ? 1 : rows > 300 ? 300 : rows;
     if (columns != t->columns || rows != t->rows)
@@ -279,14 +277,12 @@ static uint32_t fore_of(const struct cell *c)
     return c->attributes & CELL_BOLD ? 0xffffff : 0xd3d8de;
 }
 
-static int shift(const struct terminal *t) { return t->finding ? t->find_shift : 0; }
-
 static void draw_row(struct terminal *t, struct canvas *canvas, int row, bool focused)
 {
     struct cell cells[t->columns];
     const struct font *f = &t->font;
     uint64_t number = terminal_top(t) + (uint64_t)row;
-    int left = t->place.x + MARGIN(t), y = t->place.y + MARGIN(t) + (row - shift(t)) * f->height;
+    int left = t->place.x + TERMINAL_MARGIN(t), y = t->place.y + TERMINAL_MARGIN(t) + (row - terminal_shift(t)) * f->height;
     struct rect whole = rect_cut(t->place, (struct rect){ left, y, t->columns * f->width, f->height });
     draw_fill(canvas, whole, COLOUR_BACK);
     if (!terminal_line(t, number, cells))
@@ -324,24 +320,12 @@ static void draw_row(struct terminal *t, struct canvas *canvas, int row, bool fo
     }
 }
 
-static void draw_scroll_bar(struct terminal *t, struct canvas *canvas)
-{
-    struct rect bar = { t->place.x + t->place.w - 5 * t->unit, t->place.y, 5 * t->unit, t->place.h };
-    int64_t total = t->count + (unsigned)t->rows, h = (int64_t)bar.h * t->rows / total;
-    h = h < 12 * t->unit ? 12 * t->unit : h;
-    draw_fill(canvas, bar, COLOUR_BACK);
-    if (!t->count || t->alternate)
-        return;
-    int64_t y = t->count ? (bar.h - h) * (int64_t)(t->count - t->view) / t->count : 0;
-    draw_fill(canvas, (struct rect){ bar.x, bar.y + (int)y, bar.w - t->unit, (int)h }, t->view ? COLOUR_ACCENT : COLOUR_BUTTON);
-}
-
 void terminal_draw(struct terminal *t, struct canvas *canvas, bool all, bool focused)
 {
     bool any = all = all || t->all_dirty;
     if (all)
         draw_fill(canvas, t->place, COLOUR_BACK);
-    for (int row = shift(t); row < t->rows; row++) {
+    for (int row = terminal_shift(t); row < t->rows; row++) {
         if (all || (t->row_dirty[row] && !t->view)) {
             draw_row(t, canvas, row, focused);
             any = true;
@@ -350,139 +334,7 @@ void terminal_draw(struct terminal *t, struct canvas *canvas, bool all, bool foc
     }
     t->all_dirty = false;
     if (any)
-        draw_scroll_bar(t, canvas);
+        terminal_bar_draw(t, canvas);
     if (t->finding)
         terminal_find_draw(t, canvas);
-}
-
-// ---- keys and pointer
-
-static VTermModifier modifiers(unsigned mods)
-{
-    return (mods & MOD_SHIFT ? VTERM_MOD_SHIFT : 0) | (mods & MOD_CTRL ? VTERM_MOD_CTRL : 0) | (mods & MOD_ALT ? VTERM_MOD_ALT : 0);
-}
-
-static VTermKey special_key(unsigned code)
-{
-    static const struct { unsigned code; VTermKey key; } keys[] = {
-        { K_ENTER, VTERM_KEY_ENTER }, { K_KPENTER, VTERM_KEY_ENTER }, { K_TAB, VTERM_KEY_TAB }, { K_BACKSPACE, VTERM_KEY_BACKSPACE },
-        { K_ESC, VTERM_KEY_ESCAPE }, { K_UP, VTERM_KEY_UP }, { K_DOWN, VTERM_KEY_DOWN }, { K_LEFT, VTERM_KEY_LEFT },
-        { K_RIGHT, VTERM_KEY_RIGHT }, { K_INSERT, VTERM_KEY_INS }, { K_DELETE, VTERM_KEY_DEL }, { K_HOME, VTERM_KEY_HOME },
-        { K_END, VTERM_KEY_END }, { K_PAGEUP, VTERM_KEY_PAGEUP }, { K_PAGEDOWN, VTERM_KEY_PAGEDOWN },
-        { K_F11, VTERM_KEY_FUNCTION(11) }, { K_F12, VTERM_KEY_FUNCTION(12) },
-    };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (keys[i].code == code)
-            return keys[i].key;
-    return code >= K_F1 && code < K_F1 + 10 ? VTERM_KEY_FUNCTION(code - K_F1 + 1) : VTERM_KEY_NONE;
-}
-
-static bool copy(struct terminal *t)
-{
-    char *text = terminal_selection(t);
-    if (text)
-        window_set_clipboard(text, false);
-    free(text);
-    return true;
-}
-
-static bool paste(struct terminal *t, bool primary)
-{
-    char *text = window_clipboard(primary);
-    terminal_paste(t, text);
-    free(text);
-    return true;
-}
-
-bool terminal_key(struct terminal *t, struct ui *ui, const struct key *key)
-{
-    bool ctrl_shift = (key->mods & (MOD_CTRL | MOD_SHIFT | MOD_ALT)) == (MOD_CTRL | MOD_SHIFT), shift = key->mods & MOD_SHIFT;
-    if (!key->down)
-        return false;
-    if (ctrl_shift && key->code == K_C)
-        return copy(t);
-    if (ctrl_shift && key->code == K_V)
-        return paste(t, false);
-    if (shift && key->code == K_INSERT)
-        return paste(t, true);
-    if (ctrl_shift && key->code == K_F) {
-        terminal_find_open(t);
-        return true;
-    }
-    if (shift && (key->code == K_PAGEUP || key->code == K_PAGEDOWN || key->code == K_HOME || key->code == K_END)) {
-        int page = t->rows > 1 ? t->rows - 1 : 1;
-        terminal_scroll(t, key->code == K_PAGEUP ? page : key->code == K_PAGEDOWN ? -page : key->code == K_HOME ? (int)SCROLL_BACK : -(int)SCROLL_BACK);
-        return true;
-    }
-    if (t->finding)
-        return terminal_find_key(t, key);
-    VTermKey special = special_key(key->code);
-    if (special != VTERM_KEY_NONE) {
-        terminal_scroll(t, -(int)SCROLL_BACK);
-        vterm_keyboard_key(t->vt, special, modifiers(key->mods));
-        return true;
-    }
-    if (key->mods & (MOD_CTRL | MOD_ALT) && key->symbol) {
-        terminal_scroll(t, -(int)SCROLL_BACK);
-        vterm_keyboard_unichar(t->vt, key->symbol, modifiers(key->mods & ~(unsigned)MOD_SHIFT));
-        return true;
-    }
-    return false;
-}
-
-void terminal_text(struct terminal *t, const char *utf8)
-{
-    if (t->finding) {
-        terminal_find_text(t, utf8);
-        return;
-    }
-    if (t->view)
-        terminal_scroll(t, -(int)SCROLL_BACK);
-    for (uint32_t code; (code = utf8_next(&utf8));)
-        vterm_keyboard_unichar(t->vt, code, VTERM_MOD_NONE);
-}
-
-void terminal_paste(struct terminal *t, const char *utf8)
-{
-    char *text = malloc(strlen(utf8) * 3 + 1);
-    size_t n = 0;
-    for (uint32_t code; (code = utf8_next(&utf8));) {
-        if (code == '\r' && *utf8 == '\n')
-            continue;
-        if (code >= 32 || code == '\n' || code == '\t' || code == '\r') // nothing that could close the brackets
-            n += utf8_put(text + n, code == '\n' ? '\r' : code);
-    }
-    vterm_keyboard_start_paste(t->vt);
-    t->send(t->opaque, text, n);
-    vterm_keyboard_end_paste(t->vt);
-    free(text);
-}
-
-void terminal_pointer(struct terminal *t, const struct pointer *p)
-{
-    if (!t->font.width) // not laid out so far
-        return;
-    int column = (p->x - t->place.x - MARGIN(t)) / t->font.width, row = (p->y - t->place.y - MARGIN(t)) / t->font.height + shift(t);
-    column = column < 0 ? 0 : column >= t->columns ? t->columns - 1 : column;
-    row = row < 0 ? 0 : row >= t->rows ? t->rows - 1 : row;
-    if (t->mouse != VTERM_PROP_MOUSE_NONE && !(p->mods & MOD_SHIFT)) { // the program in there wants it
-        static const unsigned bits[] = { INPUT_LEFT, INPUT_MIDDLE, INPUT_RIGHT };
-        vterm_mouse_move(t->vt, row, column, modifiers(p->mods));
-        for (int i = 0; i < 3; i++)
-            if ((p->pressed | p->released) & bits[i])
-                vterm_mouse_button(t->vt, i + 1, p->pressed & bits[i], modifiers(p->mods));
-        if (p->wheel)
-            vterm_mouse_button(t->vt, p->wheel > 0 ? 4 : 5, true, modifiers(p->mods));
-        return;
-    }
-    if (p->wheel && t->alternate) {
-        for (int i = 0; i < 3; i++)
-            vterm_keyboard_key(t->vt, p->wheel > 0 ? VTERM_KEY_UP : VTERM_KEY_DOWN, VTERM_MOD_NONE);
-    } else if (p->wheel) {
-        terminal_scroll(t, 3 * p->wheel);
-    } else if (p->pressed & INPUT_MIDDLE) {
-        paste(t, true);
-    } else {
-        terminal_select_pointer(t, p, (struct point){ terminal_top(t) + (uint64_t)row, column });
-    }
 }

@@ -39,6 +39,9 @@ struct terminal {
     // terminal_select.c
     struct point anchor, head; // head is where the pointer is; both ends belong to it
     bool selecting, selected;
+    int pull, pull_column;     // lines to scroll back while a selection is held beyond an edge
+    int64_t pull_at;
+    struct scroll_bar bar;
     bool finding, not_found;
     int find_shift;            // rows that the text stands higher while the line for finding covers the last FIND_ROWS
     char find[64];
@@ -50,6 +53,9 @@ bool terminal_line(const struct terminal *t, uint64_t number, struct cell *cells
 bool terminal_is_joined(const struct terminal *t, uint64_t number); // it continues the line before
 bool terminal_goes_on(const struct terminal *t, uint64_t number); // in the next line
 void terminal_scroll(struct terminal *t, int lines); // positive: back
+static inline void terminal_scroll_end(struct terminal *t) { terminal_scroll(t, -(int)SCROLL_BACK); }
+VTermModifier terminal_modifiers(unsigned mods);
+bool terminal_paste_clipboard(struct terminal *t, bool primary); // always true
 void terminal_push(struct terminal *t, struct line *line); // takes it
 void terminal_forget(struct terminal *t);            // all that scrolled out
 void terminal_feed(struct terminal *t, const char *bytes, size_t len); // to libvterm
@@ -63,6 +69,9 @@ void terminal_find_open(struct terminal *t);
 bool terminal_find_key(struct terminal *t, const struct key *key);
 void terminal_find_text(struct terminal *t, const char *utf8);
 void terminal_find_draw(struct terminal *t, struct canvas *canvas);
+#define TERMINAL_MARGIN(t) (4 * (t)->unit)
+static inline int terminal_shift(const struct terminal *t) { return t->finding ? t->find_shift : 0; }
+void terminal_bar_draw(struct terminal *t, struct canvas *canvas);
 void terminal_select_pointer(struct terminal *t, const struct pointer *p, struct point at);
 size_t utf8_put(char *out, uint32_t code);           // 1 to 4 bytes
 #endif

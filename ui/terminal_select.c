@@ -239,7 +239,7 @@ void terminal_print(struct terminal *t, FILE *out)
 {
     struct cell cells[t->columns];
     fprintf(out, "terminal %dx%d cell %dx%d origin %d,%d lines %u view %u cursor %d,%d%s%s\n", t->columns, t->rows, t->font.width, t->font.height,
-            t->place.x + 4 * t->unit, t->place.y + 4 * t->unit, t->count, t->view, t->cursor.col, t->cursor.row, t->finding ? " finding" : "",
+            t->place.x + TERMINAL_MARGIN(t), t->place.y + TERMINAL_MARGIN(t), t->count, t->view, t->cursor.col, t->cursor.row, t->finding ? " finding" : "",
             t->finding && t->not_found ? " not-found" : "");
     char *selection = terminal_selection(t);
     if (selection)

@@ -299,9 +299,24 @@ static void type_start(void *opaque)
     type_step(t);
 }
 
+static size_t untypable(const char *text)
+{
+    size_t n = 0;
+    unsigned code;
+    bool shift;
+    for (uint32_t c; (c = utf8_next(&text));)
+        n += c != '\r' && (c >= 0x80 || !key_of((char)c, &code, &shift));
+    return n;
+}
+
 void ui_type(struct ui *ui, const char *text)
 {
-    if (!ui->input)
+    size_t lost = untypable(text);
+    if (lost)
+        ui_say(ui, true, "%zu of the characters have no key on a US keyboard and were left out", lost);
+    else if (!*text)
+        ui_say(ui, true, "nothing to paste: the clipboard has no text");
+    if (!ui->input || !*text)
         return;
     struct typing *t = calloc(1, sizeof *t);
     t->ui = ui;
@@ -481,6 +496,8 @@ bool ui_print(struct ui *ui, const char *tab, void (*print)(void *, const char *
     if (!text)
         return error_set(errp, atomic_load(&ui->lost) ? "the display is gone" : "the window does not answer");
     print(opaque, text);
+    if (ui->typing)
+        print(opaque, "typing\n");
     free(text);
     return true;
 }

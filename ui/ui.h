@@ -31,14 +31,14 @@ enum ui_region_kind { UI_RAM, UI_DIMM, UI_ROM, UI_DEVICE };
 struct ui_region { uint64_t start, size; enum ui_region_kind kind; char name[40]; }; // sorted by start
 // state: what the guest makes of it; reason: more about that, or why it does not go.
 struct ui_dimm { char id[64], backend[64], state[64], reason[320]; uint64_t addr, size; int slot; unsigned node; bool leaving; };
-#define UI_REGIONS 160
+#define UI_REGIONS 640
 #define UI_DIMMS 256
 struct ui_facts {
     bool detail;               // in: state and reason of the DIMMs are wanted, too (they cost a look at all their pages)
     enum ui_state state;
     uint64_t instructions;     // completed so far, by all CPUs
-    uint64_t ram_size, plugged, pluggable; // bytes; pluggable: more that would still fit
-    unsigned slots, region_count, dimm_count;
+    uint64_t ram_size, plugged, pluggable, largest; // bytes; pluggable: more that would still fit; largest: in one DIMM
+    unsigned nodes, slots, region_count, dimm_count;
     struct ui_region regions[UI_REGIONS];
     struct ui_dimm dimms[UI_DIMMS];
 };

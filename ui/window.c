@@ -42,6 +42,15 @@ void window_set_clipboard(const char *text, bool primary)
         SDL_SetClipboardText(text);
 }
 
+// An input method must not take keys that are the guest's.
+void window_text_input(bool on)
+{
+    if (on)
+        SDL_StartTextInput();
+    else
+        SDL_StopTextInput();
+}
+
 static void set_title(struct ui *ui)
 {
     static const char *const release[] = { "Ctrl-Alt-G", "Ctrl-Alt-Shift-G", "Right Ctrl-G" };
@@ -121,7 +130,8 @@ static unsigned mods_now(void)
 {
     SDL_Keymod m = SDL_GetModState();
     bool alt_gr = m & KMOD_MODE;
-    return (m & KMOD_SHIFT ? MOD_SHIFT : 0) | (m & KMOD_CTRL ? MOD_CTRL : 0) | (m & KMOD_LALT && !alt_gr ? MOD_ALT : 0) | (m & KMOD_RCTRL ? MOD_RIGHT_CTRL : 0);
+    return (m & KMOD_SHIFT ? MOD_SHIFT : 0) | (m & KMOD_CTRL ? MOD_CTRL : 0) | (m & KMOD_LALT && !alt_gr ? MOD_ALT : 0) | (m & KMOD_RCTRL ? MOD_RIGHT_CTRL : 0) |
+           (m & KMOD_NUM ? MOD_NUM : 0);
 }
 
 static void on_key(struct ui *ui, const SDL_KeyboardEvent *e)
@@ -241,33 +251,74 @@ static double own_scale(void)
     return dpi >= 180 ? 2 : dpi >= 132 ? 1.5 : 1;
 }
 
-bool window_open(struct ui *ui, char **why)
+// The displays that the environment names and no others: SDL would go on to what shows its windows nowhere.
+static void name_drivers(char *out, size_t room)
 {
-    char text[300];
-    if (!getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY") && !getenv("SDL_VIDEODRIVER")) { // SDL would find something to draw on
+    bool x = getenv("DISPLAY"), wayland = getenv("WAYLAND_DISPLAY");
+    snprintf(out, room, "%s%s%s", x ? "x11" : "", x && wayland ? "," : "", wayland ? "wayland" : "");
+}
+
+static bool start_sdl(char **why)
+{
+    const char *x = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY"), *driver = getenv("SDL_VIDEODRIVER");
+    char drivers[32], text[300];
+    if (!x && !wayland && !driver) {
         *why = strdup("no display (neither DISPLAY nor WAYLAND_DISPLAY is set)");
         return false;
     }
+    name_drivers(drivers, sizeof drivers);
+    if (!driver)
+        SDL_SetHint(SDL_HINT_VIDEODRIVER, drivers);
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+    SDL_SetHint(SDL_HINT_APP_NAME, "Ramjet");
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
     SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "1");
     SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
+    SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");          // Alt-Tab and its like are the guest's with the mouse,
+    SDL_SetHint(SDL_HINT_ALLOW_ALT_TAB_WHILE_GRABBED, "0"); // also in full screen
     sigset_t all, before; // signals belong to the machine thread
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (SDL_InitSubSystem(SDL_INIT_VIDEO)) {
-        snprintf(text, sizeof text, "no window: %s", SDL_GetError());
-        *why = strdup(text);
+    if (!SDL_InitSubSystem(SDL_INIT_VIDEO))
+        return true;
+    if (driver)
+        snprintf(text, sizeof text, "no window: SDL_VIDEODRIVER=%s: %s", driver, SDL_GetError());
+    else
+        snprintf(text, sizeof text, "no window: cannot open the display (%s%s%s%s%s)", x ? "DISPLAY=" : "", x ? x : "", x && wayland ? ", " : "",
+                 wayland ? "WAYLAND_DISPLAY=" : "", wayland ? wayland : "");
+    *why = strdup(text);
+    return false;
+}
+
+// A memory module, so that the window is found among others.
+static void set_icon(struct ui *ui)
+{
+    enum { SIZE = 32 };
+    uint32_t pixels[SIZE * SIZE] = { 0 };
+    struct canvas icon = { .pixels = pixels, .width = SIZE, .height = SIZE };
+    draw_fill(&icon, (struct rect){ 1, 8, 30, 14 }, 0xff2f7d48);
+    for (int i = 0; i < 4; i++)
+        draw_fill(&icon, (struct rect){ 3 + i * 7, 11, 5, 8 }, 0xff14181c);
+    for (int i = 0; i < 14; i++)
+        draw_fill(&icon, (struct rect){ 2 + i * 2 + (i > 6), 22, 1, 4 }, 0xffe8b339);
+    SDL_Surface *surface = SDL_CreateRGBSurfaceWithFormatFrom(pixels, SIZE, SIZE, 32, SIZE * 4, SDL_PIXELFORMAT_ARGB8888);
+    SDL_SetWindowIcon(ui->window, surface);
+    SDL_FreeSurface(surface);
+}
+
+bool window_open(struct ui *ui, char **why)
+{
+    char text[300];
+    if (!start_sdl(why))
         return false;
-    }
     if (SDL_GetCurrentVideoDriver() && !strcmp(SDL_GetCurrentVideoDriver(), "x11"))
         SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"); // plain shared memory, no OpenGL
     ui->scale = ui->options.scale ? ui->options.scale : own_scale();
     ui->font = font_for_scale(ui->scale);
     ui->unit = (ui->font.height + 8) / 16;
     ui->scaling = ui->options.fit ? SCALING_FIT : SCALING_WHOLE;
-    ui->hover = ui->map_at = -1;
+    ui->pointer_x = ui->pointer_y = ui->map_at = -1;
     SDL_Rect usable = { 0, 0, 1024, 768 };
     int w = (int)(800 * ui->scale), h = (int)(600 * ui->scale) + 2 * (ui->font.height + 10 * ui->unit);
     SDL_GetDisplayUsableBounds(0, &usable);
@@ -281,9 +332,10 @@ bool window_open(struct ui *ui, char **why)
         SDL_QuitSubSystem(SDL_INIT_VIDEO);
         return false;
     }
+    set_icon(ui);
     SDL_SetWindowMinimumSize(ui->window, 40 * ui->font.width, 12 * ui->font.height);
     display_guard(ui);
-    SDL_StartTextInput();
+    SDL_StopTextInput(); // the guest's screen is first
     tabs_update(ui);
     atomic_store(&ui->watching, true);
     take_pixels(ui);
@@ -304,13 +356,12 @@ void window_run(struct ui *ui)
     for (;;) {
         SDL_Event e;
         uint64_t count;
-        int timeout = -1;
         pthread_mutex_lock(&ui->lock);
         bool quit = ui->quit;
         pthread_mutex_unlock(&ui->lock);
         if (quit)
             return;
-        ui_poll(ui);
+        int timeout = ui_poll(ui);
         int64_t now = ui_host_ms();
         if (now - shown_at < FRAME_MS) { // a flood of text is drawn at this pace
             timeout = FRAME_MS - (int)(now - shown_at);

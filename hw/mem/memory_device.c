@@ -181,3 +181,17 @@ void memory_device_remove(struct memory_device_state *state, struct memory_devic
 }
 
 uint64_t memory_device_plugged(const struct memory_device_state *state) { return state ? state->used : 0; }
+
+uint64_t memory_device_largest(const struct memory_device_state *state)
+{
+    uint64_t left = state->total - state->used, at = state->base, gap = 0, end = state->base + state->size;
+    for (const struct memory_device *d = state->devices;; d = d->next) {
+        uint64_t start = (at + MEMORY_BLOCK - 1) & ~(MEMORY_BLOCK - 1), stop = d ? d->addr : end;
+        if (stop > start && stop - start > gap)
+            gap = stop - start;
+        if (!d)
+            break;
+        at = d->addr + d->size;
+    }
+    return (gap < left ? gap : left) & ~(MEMORY_BLOCK - 1);
+}

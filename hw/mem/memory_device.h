@@ -51,3 +51,5 @@ bool memory_device_find_address(const struct memory_device_state *state, uint64_
 void memory_device_insert(struct memory_device_state *state, struct memory_device *entry);
 void memory_device_remove(struct memory_device_state *state, struct memory_device *entry);
 uint64_t memory_device_plugged(const struct memory_device_state *state);
+// The most that could be plugged as one DIMM now, in whole blocks of 128 MiB.
+uint64_t memory_device_largest(const struct memory_device_state *state);

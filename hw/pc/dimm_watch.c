@@ -130,7 +130,9 @@ void dimm_state_get(struct machine *machine, const struct pc_dimm *dimm, struct 
     case DIMM_IN_USE: snprintf(state->text, sizeof state->text, "in use, %s touched", touched); break;
     case DIMM_MAPPED: snprintf(state->text, sizeof state->text, "mapped, unused"); break;
     case DIMM_NOT_MAPPED: snprintf(state->text, sizeof state->text, "not mapped"); break;
-    default: snprintf(state->text, sizeof state->text, "unknown (the guest's page tables do not tell)"); break;
+    default:
+        snprintf(state->text, sizeof state->text, "unknown (%s)",
+                 machine->state == RUN_STATE_PRELAUNCH ? "the guest has not started" : "the guest's page tables do not tell");
     }
     if (give_removal(pc, slot, watch, state->reason, sizeof state->reason) || state->use != DIMM_NOT_MAPPED)
         return;

@@ -16,6 +16,9 @@ HTOP_FILES = (r'usr/bin/htop|lib64/ld-linux-x86-64\.so\.2|lib/x86_64-linux-gnu/(
               r'(usr/)?lib/x86_64-linux-gnu/(libncursesw\.so\.6|libtinfo\.so\.6|libnl-3\.so\.200|libnl-genl-3\.so\.200)|'
               r'lib/terminfo/x/xterm-256color|usr/lib/locale/C\.utf8/.*')
 
+EDITORS = ('vim-tiny', 'less', 'libacl1', 'libselinux1', 'libpcre2-8-0') # and what htop needs
+EDITORS_FILES = r'usr/bin/vim\.tiny|(usr/)?bin/less|(usr/)?lib/x86_64-linux-gnu/(libacl\.so\.1|libselinux\.so\.1|libpcre2-8\.so\.0)'
+
 
 def _unpack(names, where):
     """Download all packages into where/deb, unpack them into where/x; None, or why not."""

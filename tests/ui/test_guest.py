@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# ramjet-test: timeout=300
+# ramjet-test: timeout=400
 """The window with Debian's kernel: keys, paste and sendkey reach the guest's console, its picture is shown and scaled, the serial tab
 is a terminal (vi, colours, UTF-8), a DIMM is plugged, used and ejected with the mouse alone.
 
@@ -24,6 +24,11 @@ def serial(w, command, wanted, timeout=20):
     w.until('the guest answers', lambda: re.search(wanted, w.text(), re.M), timeout)
 
 
+def appears(w, path, wanted):
+    """A file that another shell of the guest is about to write: its only line."""
+    serial(w, f'until grep . {path} 2>/dev/null; do sleep 0.1; done', wanted, 30)
+
+
 def boot(w):
     w.until('Debian is up', lambda: 'MARK init-reached' in w.text('Serial 0'), 100)
     w.until('with a picture', lambda: 'picture 720x400' in w.info() or 'picture 640x400' in w.info())
@@ -35,10 +40,10 @@ def boot(w):
 def keys(w):
     w.select('Screen')
     w.type('echo Typed-$((6*7))-{a,b}~ | tee /tmp/typed\n')
-    serial(w, 'cat /tmp/typed', r'^Typed-42-\{a,b\}~$')
+    appears(w, '/tmp/typed', r'^Typed-42-\{a,b\}~$')
     for k in ('e', 'c', 'h', 'o', 'spc', 'shift-s', 'e', 'e', 'n', 'spc', 'shift-dot', 'slash', 't', 'm', 'p', 'slash', 's', 'ret'):
         w.hmp(f'sendkey {k} 30')
-    serial(w, 'sleep 1; cat /tmp/s', r'^Seen$')
+    appears(w, '/tmp/s', r'^Seen$')
     assert "unknown key 'nokey'" in w.hmp('sendkey ctrl-nokey')
 
 
@@ -51,7 +56,7 @@ def stuck(w):
     w.select('Screen')
     w.key('BackSpace')
     w.type('echo lower > /tmp/low\n')
-    serial(w, 'cat /tmp/low', '^lower$')
+    appears(w, '/tmp/low', '^lower$')
 
 
 def paste(w):
@@ -68,10 +73,10 @@ def paste(w):
     w.key('ctrl+shift+c', 'ctrl+u')
     w.select('Screen')
     w.key('ctrl+alt+v')
-    serial(w, 'sleep 2; clear; echo Wait\'\'ed', '^Waited$') # key by key
-    w.select('Screen')
+    w.until('typing', lambda: '\ntyping\n' in w.info())
+    w.until('typed, key by key', lambda: '\ntyping\n' not in w.info(), 30)
     w.key('Return')
-    serial(w, 'cat /tmp/p', r'^Pasted!$')
+    appears(w, '/tmp/p', r'^Pasted!$')
 
 
 def terminal(w):
@@ -130,6 +135,59 @@ def quit_htop(w, why):
     serial(w, 'echo Af""ter', '^After$')
 
 
+# What Debian's programs are to find: the terminal, its size, UTF-8.
+def terminal_here(w):
+    cols, rows = map(int, w.field(r'terminal (\d+)x(\d+)').groups())
+    return f'stty cols {cols} rows {rows}; export TERM=xterm-256color LC_ALL=C.UTF-8'
+
+
+def less(w, why):
+    """Debian's less: pages, a search that is highlighted, the end, and the shell's text again."""
+    if why:
+        raise tap.Skip(why)
+    serial(w, f'{terminal_here(w)}; clear; dmesg > /tmp/dmesg; echo Be""fore', '^Before$')
+    w.type('/usr/bin/less /tmp/dmesg\n')
+    w.until('the start', lambda: 'Linux version' in w.text() and w.text().split('\n')[-1].startswith('/tmp/dmesg'))
+    first = w.text().split('\n')
+    w.key('Next')
+    w.until('a page on', lambda: first[0] not in w.text())
+    w.key('Up')
+    w.until('a line back', lambda: w.text().split('\n')[0] == first[-2])
+    w.type('g/memory\n')
+    w.until('found', lambda: 'emory' in w.text().split('\n')[0])
+
+
+def quit_less(w, why):
+    if why:
+        raise tap.Skip(why)
+    w.type('Gq')
+    w.until('the shell again', lambda: 'Before' in w.text() and 'Linux version' not in w.text())
+
+
+def vim(w, why):
+    """Debian's vi: a file is changed in the middle, and saved; its colours and its last line."""
+    if why:
+        raise tap.Skip(why)
+    serial(w, f'{terminal_here(w)}; clear; head -n 60 /init > /tmp/script; echo Be""fore', '^Before$')
+    w.type('/usr/bin/vim.tiny -N /tmp/script\n')
+    w.until('the file', lambda: 'mount -t proc' in w.text() and '"/tmp/script"' in w.text())
+    w.type(':set nu\n')
+    w.until('numbers', lambda: re.search(r'^ +1 #!', w.text(), re.M))
+    w.type('2GOgr')
+    w.tool('key', 'udiaeresis')
+    w.type('n was here')
+    w.key('Escape')
+    w.until('a line more', lambda: re.search(r'^ +2 gr\S*n was here$', w.text(), re.M) and 'INSERT' not in w.text())
+
+
+def quit_vim(w, why):
+    if why:
+        raise tap.Skip(why)
+    w.type(':wq\n')
+    w.until('the shell again', lambda: 'Before' in w.text() and 'mount' not in w.text())
+    serial(w, 'clear; sed -n 2p /tmp/script', r'^grün was here$')
+
+
 def scaling(w):
     w.select('Screen')
 
@@ -178,6 +236,25 @@ def dimm(w):
     assert 'mem1' not in w.hmp('info memdev')
 
 
+def refused():
+    """What the guest needs it does not give back: the row says so, and so does the status bar, whole."""
+    with Window('-initrd', guest.initrd('sh'), '-append', 'console=tty0 console=ttyS0') as w:
+        w.until('Debian is up', lambda: 'MARK init-reached' in w.text('Serial 0'), 100)
+        w.select('Memory')
+        w.press('plug-256M')
+        w.until('mapped', lambda: 'mapped' in w.field(r'dimm dimm1 .*')[0], 20)
+        serial(w, 'for b in /sys/devices/system/memory/memory*; do grep -q offline $b/state && echo online_kernel > $b/state; done; mkdir /t; '
+               'mount -t tmpfs -o size=900m t /t; for i in $(seq 1 3000); do mkdir /t/$i; done; dd if=/dev/zero of=/t/x bs=1M count=600; '
+               'clear; echo Fi\'\'lled', '^Filled$', 60)
+        w.select('Memory')
+        w.until('in use', lambda: 'state in use' in w.info())
+        w.press('eject-dimm1')
+        w.until('told', lambda: re.search('message dimm1 stays: .*refused', w.info()), 60)
+        assert 'removal refused' in w.hmp('info memory-devices')
+        y, h = map(int, w.field(r'button reset "Reset" \d+,(\d+) \d+x(\d+)').groups())
+        assert y + h <= 652 and not re.search('button eject-dimm1 .* disabled', w.info()), 'to be asked for again'
+
+
 def grows():
     with Window('-append', 'vga=791') as w:   # the keyboard of the other display is taken
         w.until('a framebuffer', lambda: 'picture 1024x768' in w.info(), 60)
@@ -193,6 +270,11 @@ def pictures(w, where, why):
         time.sleep(2)
         w.picture(f'{where}/window-htop.png')
         quit_htop(w, why)
+        for name, start, end in (('less', less, quit_less), ('vi', vim, quit_vim)):
+            start(w, why)
+            time.sleep(1)
+            w.picture(f'{where}/window-{name}.png')
+            end(w, why)
     w.select('Screen')
     w.type('clear; uname -srm; free -m; ls /\n')
     w.select('Serial 0')
@@ -218,7 +300,7 @@ def main():
     try:
         needs()
         try:
-            files = packages.files(packages.HTOP, packages.HTOP_FILES)
+            files = {**packages.files(packages.HTOP, packages.HTOP_FILES), **packages.files(packages.EDITORS, packages.EDITORS_FILES)}
         except guest.GuestError as e:
             why = str(e)
         initrd = guest.initrd('window', files, tail=TAIL)
@@ -228,9 +310,11 @@ def main():
     with Display() as d, Window('-initrd', initrd, '-append', 'console=tty0 console=ttyS0', display=d) as w:
         for name, fn, *more in (('Debian boots in the window', boot), ('typed and sent keys reach the guest', keys), ('no key stays down', stuck),
                          ('paste types', paste), ('the serial tab is a terminal', terminal), ("Debian's htop", htop, why),
-                         ('quits by a click', quit_htop, why), ('scaling and a screenshot', scaling),
+                         ('quits by a click', quit_htop, why),
+                         ("Debian's less", less, why), ('and its end', quit_less, why), ("Debian's vi", vim, why), ('saves', quit_vim, why), ('scaling and a screenshot', scaling),
                          ('the mouse is taken and let go', grab), ('a DIMM, with the mouse alone', dimm)):
             t.case(name, fn, w, *more)
+        t.case('a refused ejection', refused)
         t.case('a larger picture makes the window larger', grows)
         if '--pictures' in sys.argv:
             t.case('pictures', pictures, w, os.path.abspath(sys.argv[sys.argv.index('--pictures') + 1]), why)

@@ -96,6 +96,7 @@ def taken(w, m):
     w.click(400, 300)
     w.until('taken', lambda: ' grab on ' in w.info())
     assert 'Ctrl-Alt-G' in w.tool('getwindowname', w.id), 'the title says how to get out'
+    w.until('the keyboard, too', w.keyboard_is_taken)
     time.sleep(0.5)
     m.forget()
     for dx, dy in ((10, 0), (0, 10), (-4, 7), (50, -60), (-100, 33)):
@@ -133,6 +134,7 @@ def let_go(w, m, *keys, shown=''):
     time.sleep(0.5)
     assert m.way() == (0, 0), 'nothing arrives any more'
     assert 'lets the mouse go' not in w.tool('getwindowname', w.id)
+    assert not w.keyboard_is_taken(), 'the desktop has its keys again'
 
 
 def other_keys(d, initrd):

@@ -297,6 +297,105 @@ static void test_keys(struct terminal *t, struct sent *s)
     tap_ok(strstr(s->text, "R"), "a question for the cursor is answered");
 }
 
+static void press(struct terminal *t, struct sent *s, struct key key, const char *wanted, const char *what)
+{
+    key.down = true;
+    s->len = 0;
+    memset(s->text, 0, 16);
+    terminal_key(t, NULL, &key);
+    tap_ok(s->len == (*wanted ? strlen(wanted) : 1) && !strcmp(s->text, wanted), "%s", what);
+}
+
+// Keys with Ctrl, Shift and Alt send what xterm sends, and never a sequence that a shell takes for text.
+static void test_chords(struct terminal *t, struct sent *s)
+{
+    press(t, s, (struct key){ .code = K_ENTER, .mods = MOD_SHIFT }, "\r", "Shift-Enter");
+    press(t, s, (struct key){ .code = K_ENTER, .mods = MOD_CTRL }, "\r", "Ctrl-Enter");
+    press(t, s, (struct key){ .code = K_BACKSPACE, .mods = MOD_SHIFT }, "\x7f", "Shift-Backspace");
+    press(t, s, (struct key){ .code = K_BACKSPACE, .mods = MOD_CTRL }, "\b", "Ctrl-Backspace");
+    press(t, s, (struct key){ .code = K_BACKSPACE, .mods = MOD_ALT }, "\x1b\x7f", "Alt-Backspace");
+    press(t, s, (struct key){ .code = K_ESC, .mods = MOD_SHIFT }, "\x1b", "Shift-Escape");
+    press(t, s, (struct key){ .code = K_TAB, .mods = MOD_SHIFT }, "\x1b[Z", "Shift-Tab");
+    press(t, s, (struct key){ .code = K_TAB, .mods = MOD_CTRL }, "\t", "Ctrl-Tab");
+    press(t, s, (struct key){ .code = K_LEFT, .mods = MOD_CTRL }, "\x1b[1;5D", "Ctrl-Left");
+    press(t, s, (struct key){ .code = 26, .symbol = '[', .mods = MOD_CTRL }, "\x1b", "Ctrl-[");
+    press(t, s, (struct key){ .code = 36, .symbol = 'j', .mods = MOD_CTRL }, "\n", "Ctrl-J");
+    press(t, s, (struct key){ .code = 50, .symbol = 'm', .mods = MOD_CTRL }, "\r", "Ctrl-M");
+    press(t, s, (struct key){ .code = 23, .symbol = 'i', .mods = MOD_CTRL }, "\t", "Ctrl-I");
+    press(t, s, (struct key){ .code = 57, .symbol = ' ', .mods = MOD_CTRL }, "", "Ctrl-Space is NUL");
+    press(t, s, (struct key){ .code = 3, .symbol = '2', .mods = MOD_CTRL }, "", "Ctrl-2 as well");
+    press(t, s, (struct key){ .code = 7, .symbol = '6', .mods = MOD_CTRL }, "\x1e", "Ctrl-6");
+    press(t, s, (struct key){ .code = K_MINUS, .symbol = '-', .mods = MOD_CTRL | MOD_SHIFT }, "\x1f", "Ctrl-_");
+    press(t, s, (struct key){ .code = 53, .symbol = '/', .mods = MOD_CTRL }, "\x1f", "Ctrl-/");
+    press(t, s, (struct key){ .code = K_EQUAL, .symbol = '=', .mods = MOD_CTRL }, "=", "Ctrl-= is no control character");
+    press(t, s, (struct key){ .code = 48, .symbol = 'b', .mods = MOD_ALT }, "\x1b" "b", "Alt-B");
+    press(t, s, (struct key){ .code = 48, .symbol = 'b', .mods = MOD_ALT | MOD_SHIFT }, "\x1b" "B", "Alt-Shift-B");
+    press(t, s, (struct key){ .code = 52, .symbol = '.', .mods = MOD_ALT | MOD_SHIFT }, "\x1b>", "Alt->");
+    press(t, s, (struct key){ .code = K_C, .mods = MOD_CTRL }, "\x03", "Ctrl and a key of a layout without Latin letters");
+    press(t, s, (struct key){ .code = 44, .symbol = 'y', .mods = MOD_CTRL }, "\x19", "the host's layout counts");
+    press(t, s, (struct key){ .code = 72 }, "\x1b[A", "the keypad moves");
+    press(t, s, (struct key){ .code = 83 }, "\x1b[3~", "its Delete");
+    s->len = 0;
+    terminal_key(t, NULL, &(struct key){ .code = 72, .mods = MOD_NUM, .down = true });
+    tap_ok(!s->len, "with NumLock its text comes");
+}
+
+static struct pointer at(int x, int y, unsigned pressed, unsigned buttons)
+{
+    return (struct pointer){ .x = x, .y = y, .pressed = pressed, .buttons = buttons, .clicks = 1 };
+}
+
+// The scroll bar is pulled with the pointer, and a selection that is held beyond an edge scrolls.
+static void test_pull(struct terminal *t)
+{
+    char line[32];
+    put(t, "\x1b" "c");
+    terminal_forget(t);
+    size(t, 40, 10);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(line, sizeof line, "%sline %d", i ? "\r\n" : "", i);
+        put(t, line);
+    }
+    int x = t->place.w - 3, h = t->place.h;
+    struct pointer p = at(x, h - 2, INPUT_LEFT, INPUT_LEFT);
+    terminal_pointer(t, &p);
+    tap_ok(!t->view && !t->selecting, "the thumb is held at the end");
+    p = at(x, h / 2, 0, INPUT_LEFT);
+    terminal_pointer(t, &p);
+    tap_ok(t->view > 400 && t->view < 600, "half up: %u lines back", t->view);
+    p = at(10, -500, 0, INPUT_LEFT);
+    terminal_pointer(t, &p);
+    is(t, 0, "line 0", "beyond the start is the start");
+    p = at(10, -500, 0, 0);
+    terminal_pointer(t, &p);
+    p = at(10, h - 3, 0, 0);
+    terminal_pointer(t, &p);
+    is(t, 0, "line 0", "let go: it no longer follows");
+    p = at(x, h - 3, INPUT_LEFT, INPUT_LEFT);
+    terminal_pointer(t, &p);
+    tap_ok(!t->view, "a click beside the thumb brings it");
+    p = at(x, h - 3, 0, 0);
+    terminal_pointer(t, &p);
+    tap_ok(!terminal_pull(t), "nothing pulls");
+    p = at(4 + 8 * 5, 5, INPUT_LEFT, INPUT_LEFT);
+    terminal_pointer(t, &p);
+    p = at(4, -40, 0, INPUT_LEFT);
+    terminal_pointer(t, &p);
+    for (int i = 0; i < 5; i++) {
+        t->pull_at = 0;
+        terminal_pull(t);
+    }
+    char *text = terminal_selection(t);
+    tap_ok(t->view == 10 && text && !strncmp(text, "line 980\nline 981\n", 18), "a selection goes on above the top: %u back", t->view);
+    free(text);
+    p = at(4, -40, 0, 0);
+    p.released = INPUT_LEFT;
+    t->selecting = false;
+    terminal_pointer(t, &p);
+    tap_ok(!terminal_pull(t), "until the button is let go");
+    t->selected = false;
+}
+
 static void test_select(struct terminal *t)
 {
     put(t, "\x1b" "c");
@@ -374,7 +473,9 @@ int main(void)
     test_alternate();
     test_joins();
     test_keys(t, &sent);
+    test_chords(t, &sent);
     test_select(t);
+    test_pull(t);
     test_modes(t, &sent);
     test_random(t);
     terminal_free(t);

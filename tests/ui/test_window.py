@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# ramjet-test: timeout=300
+# ramjet-test: timeout=400
 """The window: tabs, monitor, memory, sizes, selection, closing, losing the display. A machine that has not started is enough."""
 import os
 import re
@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from window import Display, Window, needs, tap, vm  # noqa: E402
+from window import SLOW, Display, Window, guest, needs, tap, vm  # noqa: E402
 
 
 def tabs(d):
@@ -37,6 +37,14 @@ def monitor(d):
         w.until_text('memory-devices')
         assert re.search(r'memory_size_summary +base and plugged', w.text()), w.text()
         w.key('ctrl+u')
+        w.tool('windowsize', w.id, '420', '500')
+        w.until('narrow', lambda: 'window 420x500' in w.info())
+        w.type('m')
+        w.key('Tab', 'Tab')
+        w.until('a long help is cut, not broken', lambda: re.search(r'^memory +\[\+SIZE.*\.\.\.$', w.text(), re.M))
+        w.key('ctrl+u')
+        w.tool('windowsize', w.id, '800', '652')
+        w.until('wide', lambda: 'window 800x652' in w.info())
         w.type('memory +nonsense\n')
         w.until_text('Error: memory +nonsense: not a size')
         w.key('Up', 'Up', 'Return')
@@ -63,6 +71,81 @@ def dimm(d):
     with Window('-S', memory='512M', display=d) as w:
         w.select('Memory')
         assert 'button plug' not in w.info() or 'disabled' in w.field('button plug-128M.*')[0]
+
+
+def memory(d):
+    """The Memory tab says what the monitor says; it scrolls as a whole; its buttons go by keyboard; nodes."""
+    nodes = [x for n in 'ab' for x in ('-object', f'memory-backend-ram,id={n},size=512M', '-numa', f'node,memdev={n}')]
+    with Window('-S', *nodes, memory='1G,slots=256,maxmem=64G', display=d) as w:
+        w.select('Memory')
+        w.press('plug-node')
+        w.until('the other node', lambda: 'button plug-node "to node 1"' in w.info())
+        w.press('plug-128M')
+        w.until('plugged there', lambda: re.search('dimm dimm1 slot 0 .* node 1 ', w.info()))
+        assert '  node: 1' in w.hmp('info memory-devices')
+        assert 'Error' in w.hmp('memory +128M node=7')
+        assert 'too much' in w.hmp('memory -dimm1 node=1')
+        for _ in range(29):
+            w.hmp('memory +128M')
+        w.until('thirty', lambda: 'dimm dimm30 ' in w.info())
+        view = w.hmp('info mtree -f').split('I/O')[0]
+        rows = re.findall(r'^ *([0-9a-f]{16})-([0-9a-f]{16}) .*?: (.*)$', view, re.M)
+        assert len(rows) > 35, view
+        listed = [tuple(int(x, 16) for x in m) for m in re.findall(r'^\|0x([0-9a-f]+)-0x([0-9a-f]+) ', w.info(), re.M)]
+        for a, b, _ in rows: # each is there, as itself or as a part of its neighbours'
+            assert any(first <= int(a, 16) and int(b, 16) <= last for first, last in listed), (a, b, listed)
+        assert all(x[1] + 1 == y[0] for x, y in zip(listed, listed[1:])), 'holes are listed, nothing twice'
+        assert re.search(r'^\|0x118000000-0x11fffffff  128 MiB      DIMM      dimm4$', w.info(), re.M), w.info()
+        for size in ('640 KiB', '511.25 MiB', '2044 KiB', '3024 MiB'):
+            assert f'  {size} ' in w.info(), size
+        bottom = int(w.field(r'scroll 0 of (\d+)')[1])
+        assert bottom > 4000
+        w.key('End')
+        w.until('the end', lambda: f'scroll {bottom} of' in w.info())
+        assert 'button eject' not in w.info() and 'button plug' not in w.info(), 'scrolled out'
+        w.key('Prior')
+        w.until('a page up', lambda: 0 < int(w.field(r'scroll (\d+)')[1]) < bottom)
+        size = w.field(r'window (\d+)x(\d+)')
+        W, H = int(size[1]), int(size[2])
+        w.tool('mousemove', str(W - 4), str(H - 60), 'mousedown', '1', 'mousemove', str(W - 4), '200', 'mousemove', str(W - 40), '10', 'mouseup', '1')
+        w.until('pulled to the start', lambda: 'scroll 0 of' in w.info())
+        w.key('Tab', 'Tab')
+        w.until('focus', lambda: 'focus plug-128M' in w.info())
+        w.key('Return')
+        w.until('pressed by key', lambda: 'dimm dimm31 ' in w.info())
+        w.key('shift+Tab')
+        w.until('back', lambda: 'focus plug-node' in w.info())
+    with Window('-S', memory='1G', display=d) as w:
+        w.select('Memory')
+        assert 'button plug' not in w.info() and re.search(r'boot RAM +pc.ram', w.info()), w.info()
+
+
+def pieces(d):
+    """Sizes fit into one piece of the address space, not only into what is left in all."""
+    with Window('-S', memory='1G,slots=2,maxmem=1536M', display=d) as w:
+        w.select('Memory')
+        w.until('sizes', lambda: 'button plug-512M' in w.info())
+        assert not re.search('button plug-512M .* disabled', w.info()) and re.search('button plug-1024M .* disabled', w.info()), w.info()
+        w.hmp('memory +384M')
+        w.until('less is left', lambda: re.search('button plug-256M .* disabled', w.info()) and not re.search('button plug-128M .* disabled', w.info()))
+
+
+def messages(d):
+    """A message that has no room beside the buttons gets lines of its own, and takes nothing from the text above for longer than it lasts."""
+    with Window('-S', display=d) as w:
+        w.select('Memory')
+        w.tool('windowsize', w.id, '400', '300')
+        w.until('small', lambda: 'window 400x300 ' in w.info())
+        y = int(w.field(r'button reset "Reset" \d+,(\d+)')[1])
+        w.press('plug-128M')
+        w.until('told', lambda: 'message dimm1: 128 MiB in slot 0 at 0x100000000' in w.info())
+        assert int(w.field(r'button reset "Reset" \d+,(\d+)')[1]) == y, 'the buttons stay'
+        w.select('Monitor')
+        rows = look(w)[1]
+        assert 'message' not in w.info(), 'another tab: it is gone'
+        w.select('Memory')
+        w.select('Monitor')
+        assert look(w)[1] == rows
 
 
 def look(w):
@@ -217,6 +300,20 @@ def closing(d):
         w.until('it asks again', lambda: 'button quit-yes' in w.info())
         w.click(*w.place('button', 'quit-yes'))
         assert w.wait_exit() == 0
+    with Window(display=d) as w:
+        w.until('running', lambda: 'state running' in w.info())
+        w.key('ctrl+alt+q')
+        w.until('asked by key', lambda: 'focus quit-no' in w.info())
+        w.key('Return')
+        w.until('Enter keeps it', lambda: 'button quit-no' not in w.info() and 'running' in w.hmp('info status'))
+        w.key('ctrl+alt+q')
+        w.until('asked again', lambda: 'focus quit-no' in w.info())
+        w.key('Escape')
+        w.until('Escape keeps it', lambda: 'button quit-no' not in w.info())
+        w.key('ctrl+alt+q', 'Tab')
+        w.until('the other button', lambda: 'focus quit-yes' in w.info())
+        w.tool('key', 'Return')
+        assert w.wait_exit() == 0
     with Window(display=d, options=',window-close=off') as w:
         w.close_request()
         w.until('refused', lambda: 'message the window stays open' in w.info())
@@ -275,6 +372,18 @@ def refusals():
         assert len(r.stderr.strip().split('\n')) <= 2, r.stderr
 
 
+def wrong_display():
+    """A display that is named and not there: refused where a window is wanted, told where it is only usual. SDL alone would draw into nothing."""
+    env = {k: v for k, v in os.environ.items() if k not in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')}
+    for more, words in (({'DISPLAY': ':9917'}, ['DISPLAY=:9917', '-nographic']), ({'WAYLAND_DISPLAY': 'none-such'}, ['WAYLAND_DISPLAY=none-such']),
+                        ({'DISPLAY': ':9917', 'SDL_VIDEODRIVER': 'none-such'}, ['SDL_VIDEODRIVER=none-such'])):
+        r = subprocess.run([*vm.emulator(), '-S', '-display', 'sdl', '-kernel', guest.kernel()], env={**env, **more}, capture_output=True, text=True, timeout=20 * SLOW)
+        assert r.returncode == 1 and all(x in r.stderr for x in words), (more, r)
+    r = subprocess.run([*vm.emulator(), '-S', '-kernel', guest.kernel(), '-monitor', 'stdio'], input='quit\n', env={**env, 'DISPLAY': ':9917'}, capture_output=True,
+                       text=True, timeout=20 * SLOW)
+    assert r.returncode == 0 and 'DISPLAY=:9917): going on without one' in r.stderr, r
+
+
 def hidden_tabs(d):
     with Window('-S', display=d, options=',show-tabs=off,grab-mod=lshift-lctrl-lalt') as w:
         assert '"Screen" 0,0 0x0' in w.info()
@@ -292,12 +401,14 @@ def main():
         return
     with Display() as d:
         for name, fn in (('tabs by click and by key, unread output', tabs), ('a monitor command typed, completion, history', monitor),
-                         ('DIMMs plugged and ejected by button', dimm), ('scale 1, 1.5 and 2', sizes), ('full screen', full_screen),
+                         ('DIMMs plugged and ejected by button', dimm), ('the Memory tab: all of it, by mouse and by key', memory),
+                         ('sizes that fit in one piece', pieces), ('messages have room', messages), ('scale 1, 1.5 and 2', sizes), ('full screen', full_screen),
                          ('another size breaks lines anew', resize), ('a tiny window', tiny), ('scroll-back and find', scroll), ('selection, copy, paste', selection),
                          ('closing the window', closing), ('the display is lost', lost), ('an idle window takes no CPU', idle),
                          ('without tabs, with other keys', hidden_tabs)):
             t.case(name, fn, d)
     t.case('what is not there is refused by name', refusals)
+    t.case('a display that is not there', wrong_display)
     t.done()
 
 

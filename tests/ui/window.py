@@ -232,6 +232,16 @@ class Window:
         x.XSync(d, 0)
         x.XCloseDisplay(d)
 
+    def keyboard_is_taken(self):
+        """Whether another client of the X server could not have all keys now."""
+        x = ctypes.CDLL('libX11.so.6')
+        x.XOpenDisplay.restype = ctypes.c_void_p
+        x.XDefaultRootWindow.restype = ctypes.c_ulong
+        d = ctypes.c_void_p(x.XOpenDisplay(self.x.name.encode()))
+        taken = x.XGrabKeyboard(d, ctypes.c_ulong(x.XDefaultRootWindow(d)), 0, 1, 1, ctypes.c_ulong(0)) == 1 # AlreadyGrabbed
+        x.XCloseDisplay(d)
+        return taken
+
     def press(self, button):
         self.click(*self.place('button', button))
 
