@@ -22,19 +22,6 @@ static char *copy_text(const char *text)
     return copy;
 }
 
-char *size_text(uint64_t bytes)
-{
-    static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-    unsigned unit = 0;
-    char text[48];
-    while (bytes && !(bytes & 1023) && unit < 6) {
-        bytes >>= 10;
-        unit++;
-    }
-    snprintf(text, sizeof(text), "%" PRIu64 " %s", bytes, units[unit]);
-    return copy_text(text);
-}
-
 static bool pool_value(uint64_t page_size, const char *name, uint64_t *value)
 {
     char path[160];
@@ -49,19 +36,18 @@ static bool pool_value(uint64_t page_size, const char *name, uint64_t *value)
 void explain_huge_pages(struct error **errp, const char *message, uint64_t page_size, uint64_t bytes)
 {
     uint64_t total, unused, reserved;
-    char *page = size_text(page_size);
+    struct size_text page = size_text(page_size);
     if (pool_value(page_size, "nr_hugepages", &total) && pool_value(page_size, "free_hugepages", &unused) &&
         pool_value(page_size, "resv_hugepages", &reserved)) {
         error_set(errp,
                   "%s: need %" PRIu64 " huge pages of %s, the host has %" PRIu64 " free of %" PRIu64 " in total, %" PRIu64
                   " of them reserved",
-                  message, bytes / page_size, page, unused, total, reserved);
+                  message, bytes / page_size, page.text, unused, total, reserved);
         error_hint(errp, "To have enough: echo %" PRIu64 " > " POOLS "/hugepages-%" PRIu64 "kB/nr_hugepages",
                    bytes / page_size + total - (unused > reserved ? unused - reserved : 0), page_size >> 10);
     } else {
-        error_set(errp, "%s: need %" PRIu64 " huge pages of %s, which this host does not have", message, bytes / page_size, page);
+        error_set(errp, "%s: need %" PRIu64 " huge pages of %s, which this host does not have", message, bytes / page_size, page.text);
     }
-    free(page);
 }
 
 uint64_t huge_pages_free(uint64_t page_size)
@@ -90,9 +76,7 @@ char *huge_page_sizes(void)
     qsort(sizes, count, sizeof(*sizes), by_number);
     char *text = copy_text(count ? "" : "none");
     for (uint64_t i = 0; i < count; i++) {
-        char *size = size_text(sizes[i] << 10);
-        char *longer = format_text("%s%s%s", text, i ? ", " : "", size);
-        free(size);
+        char *longer = format_text("%s%s%s", text, i ? ", " : "", size_text(sizes[i] << 10).text);
         free(text);
         text = longer;
     }

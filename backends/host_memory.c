@@ -14,6 +14,7 @@
 #include "backends/internal.h"
 #include "softmmu/ram_guard.h"
 #include "util/error.h"
+#include "util/format.h"
 
 // Owned by the ram_block: lives as long as the bytes do.
 struct mapping { struct store store; void *guard; bool discard; };
@@ -48,11 +49,8 @@ static uint8_t *take_addresses(uint64_t size, uint64_t alignment)
 
 static void explain_memory(const struct memory_backend *b, uint64_t size, struct error **errp)
 {
-    char *need = size_text(size), *have = size_text(host_memory_available() >> 20 << 20);
-    error_hint(errp, "%s are asked for, the host has %s available%s.", need, have,
+    error_hint(errp, "%s are asked for, the host has %s available%s.", size_text(size).text, size_text(host_memory_available() >> 20 << 20).text,
                b->reserve ? " (reserve=off takes what is not there yet when the guest uses it)" : "");
-    free(need);
-    free(have);
 }
 
 static bool no_memory(const struct memory_backend *b, const struct store *s, uint64_t size, int error, struct error **errp)
@@ -176,10 +174,8 @@ static bool make_block(struct memory_backend *b, struct mapping *m, uint8_t *hos
 static void report(const struct memory_backend *b, const struct store *s, uint64_t size)
 {
     if (s->created) {
-        char *page = s->huge ? size_text(s->page_size) : NULL;
         warn_report("memory backend '%s': created new file %s%s%s%s; it stays when the backend goes", b->id, s->path,
-                    page ? " (huge pages of " : "", page ? page : "", page ? ")" : "");
-        free(page);
+                    s->huge ? " (huge pages of " : "", s->huge ? size_text(s->page_size).text : "", s->huge ? ")" : "");
     }
     if (b->mem_path && strstr(b->mem_path, "huge") && !s->huge) // a mount that somebody forgot
         warn_report("memory backend '%s': no hugetlbfs is mounted at %s: its pages are of the ordinary size", b->id, b->mem_path);

@@ -50,7 +50,6 @@ int preallocate_pages(uint8_t *host, uint64_t size, uint64_t page_size, unsigned
 int populate_by_file(uint8_t *host, uint64_t size, uint64_t page_size, bool writable);
 
 // ---- host_info.c
-char *size_text(uint64_t bytes); // "2 MiB"; malloced
 // "need 64 pages of 2 MiB, 0 free of 0, 0 reserved..." after the message; a hint that says how to get them.
 void explain_huge_pages(struct error **errp, const char *message, uint64_t page_size, uint64_t bytes);
 uint64_t huge_pages_free(uint64_t page_size); // neither used nor reserved

@@ -133,12 +133,8 @@ static bool check_pages(const struct memory_backend *b, struct store *s, struct 
     if (s->huge && b->size < s->page_size)
         return error_set(errp, "memory size 0x%" PRIx64 " must be equal to or larger than page size 0x%" PRIx64, b->size,
                          s->page_size);
-    if (b->size % s->page_size) {
-        char *page = size_text(s->page_size);
-        error_set(errp, "backend '%s' memory size must be multiple of %s", b->type, page);
-        free(page);
-        return false;
-    }
+    if (b->size % s->page_size)
+        return error_set(errp, "backend '%s' memory size must be multiple of %s", b->type, size_text(s->page_size).text);
     if (b->offset % s->page_size)
         return error_set(errp, "offset 0x%" PRIx64 " must be multiples of page size 0x%" PRIx64, b->offset, s->page_size);
     return true;

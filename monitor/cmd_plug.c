@@ -8,21 +8,11 @@
 #include "hw/mem/pc_dimm.h"
 #include "hw/pc/dimm_watch.h"
 #include "monitor/internal.h"
+#include "util/format.h"
 #include "util/parse.h"
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
-
-static const char *size_text(uint64_t bytes, char *to, size_t size)
-{
-    if (bytes % GIB == 0)
-        snprintf(to, size, "%llu GiB", (unsigned long long)(bytes / GIB));
-    else if (bytes % MIB == 0)
-        snprintf(to, size, "%llu MiB", (unsigned long long)(bytes / MIB));
-    else
-        snprintf(to, size, "%llu KiB", (unsigned long long)(bytes >> 10));
-    return to;
-}
 
 // ---- the table
 
@@ -36,13 +26,12 @@ static unsigned free_slots(const struct memory_device_state *state)
 
 static void show_gaps(const struct memory_device_state *state, const struct output *out)
 {
-    char size[32];
     uint64_t at = state->base, end = state->base + state->size;
     out_printf(out, "free addresses:");
     for (const struct memory_device *d = state->devices;; d = d->next) {
         uint64_t stop = d ? d->addr : end;
         if (stop > at)
-            out_printf(out, " 0x%llx-0x%llx (%s)", (unsigned long long)at, (unsigned long long)stop - 1, size_text(stop - at, size, sizeof size));
+            out_printf(out, " 0x%llx-0x%llx (%s)", (unsigned long long)at, (unsigned long long)stop - 1, size_text(stop - at).text);
         if (!d)
             break;
         at = d->addr + d->size;
@@ -54,10 +43,9 @@ static void show_dimm(struct machine *machine, const struct memory_device *m, co
 {
     struct pc_dimm *dimm = pc_dimm_of(m->device);
     struct dimm_state guest;
-    char size[32];
     dimm_state_get(machine, dimm, &guest);
     out_printf(out, "%4d  %-12s %10s  0x%-12llx %4u  %-12s %s\n", m->slot, m->device->id ? m->device->id : "(unnamed)",
-               size_text(m->size, size, sizeof size), (unsigned long long)m->addr, dimm->node, dimm->memdev->id, guest.text);
+               size_text(m->size).text, (unsigned long long)m->addr, dimm->node, dimm->memdev->id, guest.text);
     if (*guest.reason)
         out_printf(out, "      %s\n", guest.reason);
 }
@@ -73,21 +61,20 @@ static const char *no_hotplug(const struct machine *machine)
 static void show_table(struct machine *machine, const struct output *out)
 {
     const struct memory_device_state *state = machine->memory_devices;
-    char ram[32], plugged[32], total[32], largest[32];
-    size_text(machine->ram_size, ram, sizeof ram);
+    struct size_text ram = size_text(machine->ram_size);
     if (no_hotplug(machine)) {
-        out_printf(out, "boot RAM %s; no memory can be plugged: %s\n", ram, no_hotplug(machine));
+        out_printf(out, "boot RAM %s; no memory can be plugged: %s\n", ram.text, no_hotplug(machine));
         return;
     }
     out_printf(out, "slot  %-12s %10s  %-14s %4s  %-12s %s\n", "id", "size", "address", "node", "backend", "the guest");
     for (const struct memory_device *m = state->devices; m; m = m->next)
         show_dimm(machine, m, out);
-    out_printf(out, "boot RAM %s, plugged %s of %s; %u of %u slots free\n", ram, size_text(state->used, plugged, sizeof plugged),
-               size_text(state->total, total, sizeof total), free_slots(state), state->slots);
+    out_printf(out, "boot RAM %s, plugged %s of %s; %u of %u slots free\n", ram.text, size_text(state->used).text,
+               size_text(state->total).text, free_slots(state), state->slots);
     show_gaps(state, out);
     uint64_t most = free_slots(state) ? memory_device_largest(state) : 0;
     if (most)
-        out_printf(out, "can be plugged now: one DIMM of up to %s (memory +SIZE)\n", size_text(most, largest, sizeof largest));
+        out_printf(out, "can be plugged now: one DIMM of up to %s (memory +SIZE)\n", size_text(most).text);
     else
         out_printf(out, "nothing can be plugged now: no %s is left\n", free_slots(state) ? "room" : "slot");
 }
@@ -97,7 +84,7 @@ static void show_table(struct machine *machine, const struct output *out)
 // node: NULL, or its number as text.
 static bool plug_memory(struct machine *machine, uint64_t bytes, const char *node, const struct output *out, struct error **errp)
 {
-    char memory[32], dimm[32], options[128], size[32];
+    char memory[32], dimm[32], options[128];
     for (unsigned i = 1;; i++) {
         snprintf(memory, sizeof memory, "mem%u", i);
         snprintf(dimm, sizeof dimm, "dimm%u", i);
@@ -116,10 +103,10 @@ static bool plug_memory(struct machine *machine, uint64_t bytes, const char *nod
     struct device *device = pc_add_device(machine, "pc-dimm", dimm, (const char *const (*)[2])properties, node ? 3 : 2, errp);
     if (!device) {
         backend_delete(machine->backends, memory, NULL);
-        error_prefix(errp, "memory +%s: ", size_text(bytes, size, sizeof size));
+        error_prefix(errp, "memory +%s: ", size_text(bytes).text);
         return false;
     }
-    out_printf(out, "%s: %s in slot %d at 0x%llx\n", dimm, size_text(bytes, size, sizeof size), pc_dimm_of(device)->slot,
+    out_printf(out, "%s: %s in slot %d at 0x%llx\n", dimm, size_text(bytes).text, pc_dimm_of(device)->slot,
                (unsigned long long)pc_dimm_of(device)->addr);
     return true;
 }
@@ -177,14 +164,13 @@ static bool choose(struct choice *c, unsigned at, uint64_t left)
 static bool cannot_choose(const struct machine *machine, const struct choice *c, uint64_t bytes, struct error **errp)
 {
     enum { SHOWN = 20 };
-    char size[32];
     if (!c->count)
         return error_set(errp, "memory: there is no DIMM %s", machine->memory_devices && machine->memory_devices->devices ?
                          "that the guest was not asked for already" : "to remove");
-    error_set(errp, "memory: no DIMMs add up to %s; DIMMs go as a whole:", size_text(bytes, size, sizeof size));
+    error_set(errp, "memory: no DIMMs add up to %s; DIMMs go as a whole:", size_text(bytes).text);
     for (unsigned i = 0; i < c->count && i < SHOWN; i++)
         error_hint(errp, "  %s: %s", c->devices[i]->device->id ? c->devices[i]->device->id : "(unnamed)",
-                   size_text(c->devices[i]->size, size, sizeof size));
+                   size_text(c->devices[i]->size).text);
     if (c->count > SHOWN)
         error_hint(errp, "  and %u more ('memory' shows all)", c->count - SHOWN);
     return false;
@@ -217,12 +203,11 @@ static bool set_total(struct machine *machine, uint64_t bytes, const struct outp
 {
     uint64_t plugged = machine->memory_devices ? machine->memory_devices->used : 0, goes = leaving(machine);
     uint64_t now = machine->ram_size + plugged - goes;
-    char a[32], b[32];
     if (bytes < machine->ram_size)
-        return error_set(errp, "memory %s: boot RAM is %s and stays", size_text(bytes, a, sizeof a), size_text(machine->ram_size, b, sizeof b));
+        return error_set(errp, "memory %s: boot RAM is %s and stays", size_text(bytes).text, size_text(machine->ram_size).text);
     if (bytes == now) {
         out_printf(out, goes ? "the machine will have %s when the guest has let go of %s (see 'memory')\n" : "the machine has %s already\n",
-                   size_text(now, a, sizeof a), size_text(goes, b, sizeof b));
+                   size_text(now).text, size_text(goes).text);
         return true;
     }
     return bytes > now ? plug_memory(machine, bytes - now, NULL, out, errp) : remove_memory(machine, now - bytes, out, errp);

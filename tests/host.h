@@ -6,10 +6,14 @@
 #ifdef __x86_64__
 #include <cpuid.h>
 
+// Asked once: in a virtual machine CPUID takes as long as ten thousand instructions.
 static inline bool host_is_intel(void)
 {
+    static enum { UNKNOWN, OTHER, INTEL } vendor;
     unsigned eax, ebx, ecx, edx;
-    return __get_cpuid(0, &eax, &ebx, &ecx, &edx) && ebx == signature_INTEL_ebx;
+    if (vendor == UNKNOWN)
+        vendor = __get_cpuid(0, &eax, &ebx, &ecx, &edx) && ebx == signature_INTEL_ebx ? INTEL : OTHER;
+    return vendor == INTEL;
 }
 #else
 static inline bool host_is_intel(void) { return false; }

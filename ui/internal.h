@@ -247,7 +247,6 @@ void memory_tab_pointer(struct ui *ui, const struct pointer *p);
 bool memory_tab_press(struct ui *ui, const char *id);
 bool memory_tab_key(struct ui *ui, const struct key *key); // true: used
 void memory_tab_print(const struct ui *ui, FILE *out); // for ui_print
-void ui_size_text(char *out, size_t room, uint64_t bytes); // "512 MiB"
 // ---- memory_map.c
 uint32_t region_colour(enum ui_region_kind kind);
 void memory_map_draw(struct ui *ui, struct rect place); // and below it a line that explains it

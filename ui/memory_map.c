@@ -3,6 +3,7 @@
 // What lies at which guest physical address: as a picture, and as a list that says it all.
 #include <string.h>
 #include "ui/internal.h"
+#include "util/format.h"
 
 static const struct { const char *name; uint32_t colour; } kinds[] = { // dark enough for white text
     [UI_RAM] = { "boot RAM", 0x336fa8 }, [UI_DIMM] = { "DIMM", 0x2f7d48 }, [UI_ROM] = { "ROM", 0x7d57aa }, [UI_DEVICE] = { "device", 0x8f5f28 },
@@ -37,13 +38,12 @@ static unsigned pieces(const struct ui_facts *f, struct piece *out)
 
 static void describe(const struct piece *p, char *out, size_t room)
 {
-    char size[32];
+    struct size_text size = size_text(p->size);
     unsigned long long first = p->start, last = p->start + p->size - 1;
-    ui_size_text(size, sizeof size, p->size);
     if (p->region)
-        snprintf(out, room, "0x%09llx-0x%09llx  %-11s  %-8s  %s", first, last, size, kinds[p->region->kind].name, p->region->name);
+        snprintf(out, room, "0x%09llx-0x%09llx  %-11s  %-8s  %s", first, last, size.text, kinds[p->region->kind].name, p->region->name);
     else
-        snprintf(out, room, "0x%09llx-0x%09llx  %-11s  hole", first, last, size);
+        snprintf(out, room, "0x%09llx-0x%09llx  %-11s  hole", first, last, size.text);
 }
 
 static uint32_t colour_of(const struct piece *p) { return p->region ? kinds[p->region->kind].colour : COLOUR_HOLE; }
@@ -51,15 +51,14 @@ static uint32_t colour_of(const struct piece *p) { return p->region ? kinds[p->r
 static void draw_piece(struct ui *ui, const struct piece *p, struct rect r, bool chosen)
 {
     const struct font *f = &ui->font;
-    char text[32];
+    struct size_text size = size_text(p->size);
     draw_fill(&ui->canvas, r, colour_of(p));
     if (r.w > 3 * ui->unit) // else there would be nothing but lines
         draw_fill(&ui->canvas, (struct rect){ r.x, r.y, ui->unit, r.h }, COLOUR_BACK);
     if (chosen)
         draw_frame(&ui->canvas, r, 2 * ui->unit, 0xffffff);
-    ui_size_text(text, sizeof text, p->size);
-    if (p->region && text_width(f, text) + 4 * ui->unit <= r.w)
-        draw_text(&ui->canvas, f, r, r.x + (r.w - text_width(f, text)) / 2, r.y + (r.h - f->height) / 2, text, 0xffffff);
+    if (p->region && text_width(f, size.text) + 4 * ui->unit <= r.w)
+        draw_text(&ui->canvas, f, r, r.x + (r.w - text_width(f, size.text)) / 2, r.y + (r.h - f->height) / 2, size.text, 0xffffff);
 }
 
 // What the colours mean; what has no room is left out.

@@ -5,24 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ui/internal.h"
+#include "util/format.h"
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
-
-void ui_size_text(char *out, size_t room, uint64_t bytes)
-{
-    static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
-    unsigned u = 0;
-    for (; u < 4 && bytes >= 1024 && bytes % 1024 == 0; u++)
-        bytes /= 1024;
-    unsigned long long whole = bytes / 1024, eighths = bytes % 1024 / 128;
-    if (u < 4 && bytes >= 1024 && bytes % 128 == 0) // 2.5, 2.25, 2.125
-        snprintf(out, room, "%llu.%.*s %s", whole, eighths % 2 ? 3 : eighths % 4 ? 2 : 1, &"125250375500625750875"[3 * (eighths - 1)], units[u + 1]);
-    else if (u < 4 && bytes >= 10240)
-        snprintf(out, room, "%llu.%llu %s", (unsigned long long)(bytes * 10 + 512) / 10240, (unsigned long long)(bytes * 10 + 512) / 1024 % 10, units[u + 1]);
-    else
-        snprintf(out, room, "%llu %s", (unsigned long long)bytes, units[u]);
-}
 
 // ---- where everything is
 
@@ -50,23 +36,18 @@ static struct rect words_rect(const struct ui *ui, struct rect row)
 static void summary(const struct ui *ui, char *out, size_t room)
 {
     const struct ui_facts *f = &ui->facts;
-    char ram[32], plugged[32], more[32];
-    ui_size_text(ram, sizeof ram, f->ram_size);
-    ui_size_text(plugged, sizeof plugged, f->plugged);
-    ui_size_text(more, sizeof more, f->pluggable);
+    struct size_text ram = size_text(f->ram_size), plugged = size_text(f->plugged), more = size_text(f->pluggable);
     if (f->slots)
-        snprintf(out, room, "boot RAM %s, plugged %s, room for %s more; %u of %u slots in use", ram, f->plugged ? plugged : "nothing", f->pluggable ? more : "nothing",
+        snprintf(out, room, "boot RAM %s, plugged %s, room for %s more; %u of %u slots in use", ram.text, f->plugged ? plugged.text : "nothing", f->pluggable ? more.text : "nothing",
                  f->dimm_count, f->slots);
     else
-        snprintf(out, room, "boot RAM %s. No slots: start with -m %lluM,slots=3,maxmem=%lluM to plug memory.", ram, (unsigned long long)(f->ram_size / MIB),
+        snprintf(out, room, "boot RAM %s. No slots: start with -m %lluM,slots=3,maxmem=%lluM to plug memory.", ram.text, (unsigned long long)(f->ram_size / MIB),
                  (unsigned long long)(f->ram_size / MIB + 3072));
 }
 
 static void dimm_words(const struct ui_dimm *d, char *out, size_t room)
 {
-    char size[32];
-    ui_size_text(size, sizeof size, d->size);
-    snprintf(out, room, "%-9s %s at 0x%llx, backend %s, node %u", size, *d->id ? d->id : "(no name)", (unsigned long long)d->addr, d->backend, d->node);
+    snprintf(out, room, "%-9s %s at 0x%llx, backend %s, node %u", size_text(d->size).text, *d->id ? d->id : "(no name)", (unsigned long long)d->addr, d->backend, d->node);
 }
 
 // An empty slot has one line; a DIMM as many as there is to say.
@@ -123,7 +104,7 @@ static void plug_buttons(struct ui *ui, struct rect row)
         end -= w + 4 * ui->unit;
     }
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        ui_size_text(label, sizeof label, sizes[i]);
+        snprintf(label, sizeof label, "%s", size_text(sizes[i]).text);
         int w = button_width(ui, label);
         if (x + w > end || (sizes[i] > f->largest && sizes[i] > GIB))
             break;

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "util/error.h"
+#include "util/format.h"
 
 #define GIB (1ull << 30)
 #define PCI_HOLE_64 (2 * GIB) // room for 64-bit BARs above the window
@@ -105,8 +106,10 @@ bool memory_device_check_space(const struct memory_device_state *state, uint64_t
 {
     if (size <= state->total && state->used <= state->total - size)
         return true;
-    return error_set(errp, "not enough space, currently 0x%" PRIx64 " in use of total space for memory devices 0x%" PRIx64,
-                     state->used, state->total);
+    error_set(errp, "not enough space, currently 0x%" PRIx64 " in use of total space for memory devices 0x%" PRIx64, state->used, state->total);
+    error_hint(errp, "%s are wanted, %s of %s are free; -m maxmem=SIZE gives more.", size_text(size).text,
+               size_text(state->total - state->used).text, size_text(state->total).text);
+    return false;
 }
 
 // Lowest aligned gap of that size; false: none.

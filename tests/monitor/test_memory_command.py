@@ -26,7 +26,7 @@ def machine(memory, *extra, **kw):
 def table():
     with machine('1G,slots=3,maxmem=4G') as v:
         equal(v.hmp('memory'), 'slot  id                 size  address        node  backend      the guest\n'
-                               'boot RAM 1 GiB, plugged 0 GiB of 3 GiB; 3 of 3 slots free\n'
+                               'boot RAM 1 GiB, plugged 0 bytes of 3 GiB; 3 of 3 slots free\n'
                                'free addresses: 0x100000000-0x27fffffff (6 GiB)\n'
                                'can be plugged now: one DIMM of up to 3 GiB (memory +SIZE)')
         equal(v.hmp('memory +512M'), 'dimm1: 512 MiB in slot 0 at 0x100000000')
@@ -35,8 +35,8 @@ def table():
         text = v.hmp('memory')
         for row in (r'   0  dimm1 +512 MiB  0x100000000 +0  mem1 +\S.*', r'   2  \(unnamed\) +128 MiB  0x130000000 +0  m +\S.*',
                     'boot RAM 1 GiB, plugged 640 MiB of 3 GiB; 1 of 3 slots free',
-                    r'free addresses: 0x120000000-0x12fffffff \(256 MiB\) 0x138000000-0x27fffffff \(5248 MiB\)',
-                    r'can be plugged now: one DIMM of up to 2432 MiB \(memory \+SIZE\)'):
+                    r'free addresses: 0x120000000-0x12fffffff \(256 MiB\) 0x138000000-0x27fffffff \(5\.125 GiB\)',
+                    r'can be plugged now: one DIMM of up to 2\.375 GiB \(memory \+SIZE\)'):
             assert re.search(f'^{row}$', text, re.M), f'{row}\n{text}'
         equal(v.hmp('memory +128'), 'dimm2: 128 MiB in slot 1 at 0x120000000')
         assert 'nothing can be plugged now: no slot is left' in v.hmp('memory')
@@ -49,7 +49,7 @@ def table():
 WRONG = (
     ('memory +', 'memory +: not a size'), ('memory -', 'memory -: neither a DIMM nor a size'), ('memory 3X', 'memory 3X: not a size'),
     ('memory -nosuch', 'memory -nosuch: neither a DIMM nor a size'), ('memory +0', 'memory +0: not a size'), ('memory 0', 'memory 0: not a size'),
-    ('memory ++1G', 'memory ++1G: not a size'), ('memory +-1G', 'memory +-1G: not a size'), ('memory + 1G', "memory: one argument at most; '1G'"),
+    ('memory ++1G', 'memory ++1G: not a size'), ('memory +-1G', 'memory +-1G: not a size'), ('memory + 1G', "memory: one argument at most (and node=N with +SIZE); '1G'"),
     ('memory +99999999999999999999G', 'memory +99999999999999999999G: not a size'), ('memory 100M', 'memory 100 MiB: boot RAM is 1 GiB and stays'),
     ('memory +1M', 'memory +1 MiB: backend memory size must be multiple of 0x200000'),
     ('memory +4G', 'not enough space, currently 0x0 in use of total space for memory devices 0xc0000000'),
@@ -113,7 +113,7 @@ def remove():
         v.hmp('device_add pc-dimm,memdev=u')
         got = v.hmp('memory 1536M').split('\n')
         equal((got[0], len(got)), ('slot 40' + ASKED, 34))   # 384 MiB and 33 times 128 MiB: four stay
-        equal(v.hmp('memory 1536M'), "the machine will have 1536 MiB when the guest has let go of 4992 MiB (see 'memory')")
+        equal(v.hmp('memory 1536M'), "the machine will have 1.5 GiB when the guest has let go of 4.875 GiB (see 'memory')")
         v.hmp('memory 1G')
         equal(v.hmp('memory -128M'), 'Error: memory: there is no DIMM that the guest was not asked for already')
     name = 'd' + 'x' * 300

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "tests/unit/tap.h"
 #include "util/error.h"
+#include "util/format.h"
 #include "util/log.h"
 #include "util/loop.h"
 #include "util/nearest.h"
@@ -188,9 +189,22 @@ static void test_loop(void)
     loop_free(loop);
 }
 
+static void test_sizes(void)
+{
+    static const struct { uint64_t bytes; const char *text; } rows[] = {
+        { 0, "0 bytes" }, { 1, "1 byte" }, { 1023, "1023 bytes" }, { 1024, "1 KiB" }, { 1536, "1.5 KiB" }, { 1152, "1.125 KiB" }, { 1025, "1025 bytes" },
+        { 107374, "104.9 KiB" }, { 128 << 20, "128 MiB" }, { 1072955392, "1023.25 MiB" }, { 3024ull << 20, "3024 MiB" }, { 12517376, "11.9 MiB" },
+        { 9ull << 28, "2.25 GiB" }, { 1ull << 30, "1 GiB" }, { (1ull << 30) + 1, "1.0 GiB" }, { 1ull << 40, "1 TiB" }, { 23ull << 57, "2.875 EiB" },
+        { ~0ull, "16.0 EiB" },
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++)
+        tap_ok(!strcmp(size_text(rows[i].bytes).text, rows[i].text), rows[i].text);
+}
+
 int main(void)
 {
     test_error();
+    test_sizes();
     test_log();
     test_nearest();
     test_loop();
