@@ -20,12 +20,16 @@ static void show_bar(const struct pci_device *d, unsigned index, const struct ou
 {
     const struct pci_bar *bar = &d->bars[index];
     bool prefetch = d->config[0x10 + 4 * index] & 8;
-    uint64_t first = bar->mapped ? bar->address : UINT64_MAX, last = bar->mapped ? first + bar->size - 1 : bar->size - 2;
+    int digits = bar->io ? 4 : 8;
+    out_printf(out, "      BAR%u: ", index);
     if (bar->io)
-        out_printf(out, "      BAR%u: I/O at 0x%04" PRIx64 " [0x%04" PRIx64 "].\n", index, first & 0xffff, last & 0xffff);
+        out_printf(out, "I/O ");
     else
-        out_printf(out, "      BAR%u: %d bit%s memory at 0x%08" PRIx64 " [0x%08" PRIx64 "].\n", index, bar->wide ? 64 : 32,
-                   prefetch ? " prefetchable" : "", first, last);
+        out_printf(out, "%d bit%s memory ", bar->wide ? 64 : 32, prefetch ? " prefetchable" : "");
+    if (bar->mapped)
+        out_printf(out, "at 0x%0*" PRIx64 " [0x%0*" PRIx64 "]\n", digits, bar->address, digits, bar->address + bar->size - 1);
+    else
+        out_printf(out, "(not mapped)\n");
 }
 
 static void show_function(const struct pci_device *d, const struct output *out)

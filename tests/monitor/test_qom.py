@@ -257,6 +257,7 @@ def buses(v):
     for words in ('  Bus  0, device   0, function 0:\n    Host bridge: PCI device 8086:1237\n', '    ISA bridge: PCI device 8086:7000\n',
                   '  Bus  0, device   1, function 3:\n    Bridge: PCI device 8086:7113\n'):
         assert words in text, f'{words!r} is not in {text}'
+    assert re.search(r'BAR0: 32 bit prefetchable memory (at 0x[0-9a-f]{8} \[0x[0-9a-f]{8}\]|\(not mapped\))$', text, re.M), text
     if not QEMU:
         assert v.hmp('info roms')
         tree, all_ = v.hmp('info mtree'), v.hmp('info mtree -D')
