@@ -76,7 +76,8 @@ static void show_table(struct machine *machine, const struct output *out)
     if (most)
         out_printf(out, "can be plugged now: one DIMM of up to %s (memory +SIZE)\n", size_text(most).text);
     else
-        out_printf(out, "nothing can be plugged now: no %s is left\n", free_slots(state) ? "room" : "slot");
+        out_printf(out, "nothing can be plugged now: %s\n", !free_slots(state) ? "no slot is left" :
+                   state->used >= state->total ? "maxmem is reached" : "no room is left");
 }
 
 // ---- plug

@@ -42,7 +42,7 @@ def table():
         assert 'nothing can be plugged now: no slot is left' in v.hmp('memory')
     with machine('1G,slots=3,maxmem=1152M') as v:
         v.hmp('memory +128M')
-        assert 'nothing can be plugged now: no room is left' in v.hmp('memory')
+        assert 'nothing can be plugged now: maxmem is reached' in v.hmp('memory')
 
 
 # On a machine with nothing plugged: command, start of the answer.
