@@ -451,6 +451,7 @@ void qmp_free_all(struct machine *machine, struct qmp **list, size_t count)
 }
 
 #else
+#include "monitor/internal.h"
 #include "util/error.h"
 
 bool qmp_available(struct error **errp)
