@@ -24,7 +24,7 @@ check() { # check NAME STATUS
 }
 build() { # build "LIBRARIES"
     rm -rf "$dir/build"
-    env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make B="$dir/build" CFLAGS=-O0 WITHOUT="$1" programs >"$dir/log" 2>&1
+    env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make MODE=dbg B="$dir/build" WITHOUT="$1" programs >"$dir/log" 2>&1
     check "builds without $1" $?
 }
 refuses() { # refuses WORDS OPTION...
