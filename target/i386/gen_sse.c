@@ -137,14 +137,15 @@ static void vector_op(struct translator *t, const struct insn *in, unsigned imm)
 void gen_vec(struct translator *t, const struct insn *in) { vector_op(t, in, 0); }
 void gen_vec_imm(struct translator *t, const struct insn *in) { vector_op(t, in, (uint8_t)in->op[2].imm); }
 
-// DPPS, DPPD (arg: V_mulps, V_mulpd). Hosts differ in which of several NaNs they keep, so the sums are ops of their own, in
-// the order of Intel's: of a pair an even lane of DPPS takes the upper product first, an odd one the lower. Products that the
-// immediate leaves out are +0. helper_dot_exact does the same in steps.
+// Lanes of v, the others zero.
 static ir_var dot_selected(struct translator *t, ir_var zero, ir_var v, unsigned blend, unsigned lanes, unsigned all)
 {
     return lanes == all ? v : gen_vop_temp(t, blend, zero, v, lanes);
 }
 
+// DPPS, DPPD (arg: V_mulps, V_mulpd). Hosts differ in which of several NaNs they keep, so the sums are ops of their own, in
+// the order of Intel's: of a pair an even lane of DPPS takes the upper product first, an odd one the lower. Products that the
+// immediate leaves out are +0. helper_dot_exact does the same in steps.
 void gen_dot_product(struct translator *t, const struct insn *in)
 {
     bool wide = in->row->arg == V_mulpd;
